@@ -1,0 +1,133 @@
+"""The two manifests as frozen dataclasses, made by :func:`mlharness.manifest.reading.read_manifest`.
+
+Their shape is that of ``schemas/model.v1.schema.json`` and ``schemas/dataset.v1.schema.json``, which say what each
+key means; here YAML's shorthands are resolved (a step's one-key mapping is a :class:`Step`, a shape is a tuple).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from mlharness.providers import TensorSpec
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a manifest was read from: its file, its bytes' sha256, and the plugin that shipped it (None: a user's)."""
+
+    path: Path
+    sha256: str
+    plugin: str | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One processing step: a named step of a plugin with parameters, or the manifest's own Python.
+
+    ``line`` is the 1-based line in the manifest on which the step (for Python: its source) begins.
+    """
+
+    name: str
+    parameters: Mapping[str, Any]
+    line: int
+
+    @property
+    def inline(self) -> bool:
+        """True when the step is Python of the manifest itself, which needs trust."""
+        return self.name == "python"
+
+
+@dataclass(frozen=True)
+class FrameworkWish:
+    """The framework that a manifest is for; ``version`` is a PEP 440 range, empty when any will do."""
+
+    name: str
+    version: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A file of the model: a URI or a path relative to the manifest, and its sha256 if given."""
+
+    source: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class MetricWish:
+    """The accuracy metric, its options, and the target (None: no target; the figure is only reported)."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    target: float | None = None
+
+
+@dataclass(frozen=True)
+class MlperfFacts:
+    """What MLPerf's rules need to know: the key in mlperf.conf, Server's latency limit, the performance sample count."""
+
+    model: str = ""
+    server_target_latency_ms: float | None = None
+    performance_sample_count: int | None = None
+
+
+@dataclass(frozen=True)
+class BenchDefaults:
+    """How the author suggests to run the model; the user's options win. ``max_wait_us`` is Server's batching wait."""
+
+    batch_size: int | None = None
+    max_wait_us: int | None = None
+    instances: int | None = None
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
+class ModelManifest:
+    """A model as its author published it."""
+
+    origin: Origin
+    name: str
+    version: str
+    framework: FrameworkWish
+    description: str = ""
+    license: str = ""
+    modality: str = ""
+    references: tuple[str, ...] = ()
+    weights: Literal["trained", "random"] = "trained"
+    files: tuple[ModelFile, ...] = ()
+    inputs: tuple[TensorSpec, ...] = ()
+    outputs: tuple[TensorSpec, ...] = ()
+    dataset: str = ""
+    preprocess: tuple[Step, ...] = ()
+    postprocess: tuple[Step, ...] = ()
+    metric: MetricWish | None = None
+    mlperf: MlperfFacts = MlperfFacts()
+    bench: BenchDefaults = BenchDefaults()
+    allow_non_finite: bool = False
+    requires: tuple[str, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def inline(self) -> bool:
+        """True when any step is the manifest's own Python."""
+        return any(step.inline for step in (*self.preprocess, *self.postprocess))
+
+
+@dataclass(frozen=True)
+class DataSetManifest:
+    """A data set as its author published it: a provider (``kind`` of a plugin) and the options it is opened with."""
+
+    origin: Origin
+    name: str
+    version: str
+    provider: str
+    description: str = ""
+    license: str = ""
+    references: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    requires: tuple[str, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)

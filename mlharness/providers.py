@@ -1,0 +1,209 @@
+"""What plugins provide: one frozen dataclass per kind, and the protocols of the objects that they make.
+
+Everything here is data and types: importing it imports no framework. A plugin hands these to a registrar
+(:mod:`mlharness.registrars`); the kernel looks them up by name in a catalog.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Array: TypeAlias = npt.NDArray[Any]
+Arrays: TypeAlias = tuple[Array, ...]
+Context: TypeAlias = dict[str, Any]
+"""What steps are told beside their arrays: ``attributes``, ``options`` and ``sample_indices`` of the call."""
+StepFunction: TypeAlias = Callable[[Arrays, Context], "Arrays | Array"]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One thing a user can tune: its type, default and meaning.
+
+    ``default`` None means "left to the provider"; a ``required`` option has no default.
+    """
+
+    name: str
+    type: Literal["integer", "number", "string", "boolean", "array", "object"]
+    doc: str
+    default: Any = None
+    choices: tuple[Any, ...] = ()
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """A model input or output: name, NumPy dtype name, shape with the batch axis first and None for free axes."""
+
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class ResponseSpec:
+    """The bytes of one sample's response in LoadGen's log: NumPy dtype name, and row shape (None: any length)."""
+
+    dtype: str
+    shape: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a framework loads: local files in the manifest's order, declared inputs and outputs, free attributes."""
+
+    name: str
+    files: tuple[Path, ...]
+    inputs: tuple[TensorSpec, ...] = ()
+    outputs: tuple[TensorSpec, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Predictor(Protocol):
+    """A loaded model on a device. Load, predict and close of one predictor happen on one thread."""
+
+    inputs: Sequence[TensorSpec]
+    outputs: Sequence[TensorSpec]
+
+    def predict(self, batch: dict[str, Array]) -> list[Array]:
+        """Outputs in the order of :attr:`outputs`, batch axis first, for one array per input name."""
+        ...
+
+    def close(self) -> Sequence[Any]:
+        """Free the device; return framework-level spans when the load asked for a trace, else nothing."""
+        ...
+
+
+class LoadPredictor(Protocol):
+    """``load(model, device, options, trace=None)``: see :class:`Predictor`. Raises UserError for what a user can mend."""
+
+    def __call__(self, model: Model, device: str, options: Mapping[str, Any], trace: Any = None) -> Predictor: ...
+
+
+@dataclass(frozen=True)
+class FrameworkProvider:
+    """A machine-learning framework.
+
+    ``version`` and ``devices`` are called in the runner only, since they may import the framework. ``requirement``
+    is the PEP 508 name of the distribution that carries the framework; ``threads`` the option that ``--threads`` sets.
+    ``unmeasurable`` marks the null framework, whose figures say nothing about a model.
+    """
+
+    name: str
+    load: LoadPredictor
+    version: Callable[[], str]
+    devices: Callable[[], Sequence[str]]
+    options: tuple[Option, ...] = ()
+    aliases: tuple[str, ...] = ()
+    requirement: str = ""
+    threads: str = ""
+
+
+class DataSet(Protocol):
+    """An opened data set. ``sample`` is called from several threads at once; everything else from one."""
+
+    def __len__(self) -> int:
+        """How many samples there are (limited to ``count`` when the user gave one)."""
+        ...
+
+    def check(self) -> None:
+        """Cheap check that every file is there and readable (headers only); raises UserError naming the first bad one."""
+        ...
+
+    def sample(self, index: int) -> Arrays:
+        """The raw arrays of one sample. A file is one array of its bytes (uint8, 1-D); text is its UTF-8 bytes."""
+        ...
+
+    def label(self, index: int) -> Any:
+        """The ground truth of one sample, as the metric expects it; None when there is none."""
+        ...
+
+
+class OpenDataSet(Protocol):
+    """``open(options, count, locate)``: ``locate`` turns a URI or path of the manifest into a local file."""
+
+    def __call__(self, options: Mapping[str, Any], count: int | None, locate: Callable[[str], Path]) -> DataSet: ...
+
+
+@dataclass(frozen=True)
+class DataSetProvider:
+    """A kind of data set (image files, a table ...); a data-set manifest names it and gives its options."""
+
+    name: str
+    open: OpenDataSet
+    options: tuple[Option, ...] = ()
+
+
+@dataclass(frozen=True)
+class StepProvider:
+    """A named processing step: ``make(**parameters)`` returns the function that is called.
+
+    The function gets the arrays of one sample, without a batch axis, or, when ``batch`` is true, of a whole batch;
+    and the context. It returns one array or a tuple. Sample steps run in several threads when samples are loaded, so
+    the function must not keep state unless ``serial`` says so. ``make`` is called in the runner only.
+    """
+
+    name: str
+    make: Callable[..., StepFunction]
+    doc: str
+    parameters: tuple[Option, ...] = ()
+    batch: bool = False
+    serial: bool = False
+
+
+@dataclass(frozen=True)
+class Score:
+    """An accuracy figure over ``n`` samples with its confidence interval (95 %), in ``unit``."""
+
+    value: float
+    unit: str
+    n: int
+    interval: tuple[float, float] | None
+
+
+class ScoreResponses(Protocol):
+    """``score(responses, label, options)``: responses by sample index, each of the metric's dtype and row shape."""
+
+    def __call__(
+        self, responses: Mapping[int, Array], label: Callable[[int], Any], options: Mapping[str, Any]
+    ) -> Score: ...
+
+
+@dataclass(frozen=True)
+class MetricProvider:
+    """An accuracy metric. ``response`` gives, from the options, the bytes that it reads back from LoadGen's log."""
+
+    name: str
+    score: ScoreResponses
+    response: Callable[[Mapping[str, Any]], ResponseSpec]
+    doc: str
+    options: tuple[Option, ...] = ()
+    higher_is_better: bool = True
+
+
+@dataclass(frozen=True)
+class SourceProvider:
+    """A URL scheme that files come from.
+
+    ``locate(uri, sha256)`` answers at once with a local file or None, in any process, and downloads nothing.
+    ``fetch(uri, sha256, advance)`` brings the file here and returns it; it runs in the runner, and calls ``advance``
+    with (bytes so far, bytes in all). A source without ``fetch`` has nothing to bring: not located means missing.
+    ``digest_required`` refuses manifests that give no sha256.
+    """
+
+    scheme: str
+    locate: Callable[[str, str | None], Path | None]
+    fetch: Callable[[str, str | None, Callable[[int, int], None]], Path] | None = None
+    digest_required: bool = False
+
+
+@dataclass(frozen=True)
+class ManifestFolder:
+    """A folder with ``models/*.yaml`` and ``datasets/*.yaml``; what an installed plugin ships is trusted."""
+
+    path: Path
