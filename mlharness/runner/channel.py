@@ -1,0 +1,70 @@
+"""How a runner talks to its parent: one JSON document a line, on a pipe, and counters in shared memory.
+
+``Channel.fail`` is the only way out of the timed path: it reports and leaves by ``os._exit``, since LoadGen would call
+a run VALID whose samples were completed without having been computed, and hangs when they are not completed.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import sys
+import threading
+import traceback
+from typing import Any
+
+from mlharness.errors import MlharnessError, RunError, UserError
+
+COUNTERS = 512
+"""Slots of 8 bytes in the shared counters: one for each worker thread."""
+
+
+class Channel:
+    """The runner's end. Safe to use from any thread."""
+
+    def __init__(self, messages: int, counters: int) -> None:
+        self._messages = messages
+        self._lock = threading.Lock()
+        self.counters = memoryview(mmap.mmap(counters, COUNTERS * 8)).cast("q")
+        self.phase_name = "start"
+
+    def send(self, event: str, **fields: Any) -> None:
+        """Send one message to the parent."""
+        line = json.dumps({"event": event, **fields}).encode() + b"\n"
+        with self._lock:
+            while line:
+                line = line[os.write(self._messages, line) :]
+
+    def phase(self, name: str, detail: str = "", expected_s: float | None = None, total: int | None = None) -> None:
+        """Announce a phase; the counters begin at zero again."""
+        self.phase_name = name
+        self.reset()
+        self.send("phase", name=name, detail=detail, expected_s=expected_s, total=total)
+
+    def reset(self) -> None:
+        """Set every counter to zero."""
+        for slot in range(COUNTERS):
+            self.counters[slot] = 0
+
+    def fail(self, error: BaseException) -> None:
+        """Report the error and end this process at once, whatever its other threads are doing."""
+        try:
+            self.send("failure", **describe_failure(error, self.phase_name))
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(3)
+
+
+def describe_failure(error: BaseException, phase: str) -> dict[str, Any]:
+    """A failure as the parent needs it: ``kind`` is ``user`` (exit 2), ``run`` (exit 3) or ``bug`` (exit 1)."""
+    trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    if isinstance(error, UserError):
+        kind = "user"
+    elif isinstance(error, RunError):
+        kind = "run"
+    else:
+        kind = "bug"
+    message, remedy = (error.message, error.remedy) if isinstance(error, MlharnessError) else (repr(error), "")
+    return {"kind": kind, "phase": phase, "message": message, "remedy": remedy, "traceback": trace}

@@ -1,0 +1,52 @@
+"""What the parent hands to a runner on its standard input: one verb, the plan, and where to leave LoadGen's files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mlharness.plan import RunPlan
+
+Verb = Literal["fetch", "inspect", "measure", "score"]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a short run of the very executor showed, before LoadGen: median latency of a query, samples a second."""
+
+    query_latency_ns: int
+    samples_per_second: float
+
+
+@dataclass(frozen=True)
+class FetchJob:
+    """Files to bring here: (source, sha256 or None) each, relative to ``base``."""
+
+    files: tuple[tuple[str, str | None], ...]
+    base: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """One runner's work.
+
+    ``accuracy`` chooses LoadGen's mode; ``calibration`` is taken instead of a new one when given (trials of a rate
+    search, retries); ``blocked`` are the plugins that the parent blocked.
+    """
+
+    verb: Verb
+    blocked: tuple[str, ...] = ()
+    plan: RunPlan | None = None
+    directory: str = ""
+    accuracy: bool = False
+    calibration: Calibration | None = None
+    fetch: FetchJob | None = None
+
+    def need_plan(self) -> RunPlan:
+        """The plan, for the verbs that cannot do without one."""
+        assert self.plan is not None, f"the verb {self.verb!r} needs a plan"
+        return self.plan
+
+
+Message = Mapping[str, Any]

@@ -1,0 +1,215 @@
+"""The verb *measure*: one LoadGen test, from the plan to LoadGen's log files."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mlharness.errors import UserError
+from mlharness.manifest.files import resolve
+from mlharness.plan import RunPlan
+from mlharness.plugins import Plugins
+from mlharness.providers import DataSet, FrameworkProvider, Model, TensorSpec
+from mlharness.runner import loadgen
+from mlharness.runner.calibration import calibrate
+from mlharness.runner.channel import COUNTERS, Channel
+from mlharness.runner.executors import Executor, make_executor
+from mlharness.runner.job import Calibration, Job
+from mlharness.runner.library import SampleLibrary
+from mlharness.runner.pipeline import bind
+from mlharness.runner.worker import Worker
+
+SWITCH_INTERVAL_S = 0.0005
+"""The interpreter's switch interval: LoadGen's issuing thread waits no longer than this for a worker's Python code."""
+
+WARMUP_SAMPLES = 64
+"""How many samples warm-up and calibration use; LoadGen loads its own set afterwards."""
+
+DEFAULT_PERFORMANCE_SAMPLES = 1024
+
+
+class Measurement:
+    """One test in the making: data set, library, executor, and the callbacks that LoadGen is given."""
+
+    def __init__(self, job: Job, plugins: Plugins, channel: Channel) -> None:
+        self.job, self.plan, self.plugins, self.channel = job, job.need_plan(), plugins, channel
+        self.dataset = open_dataset(self.plan, plugins)
+        self.framework = plugins.catalog.frameworks.find(self.plan.framework.name).provider
+        self.expected_s: float | None = None
+        self.loaded = 0
+        self._preprocess, self._postprocess = bind(self.plan, plugins.catalog)
+
+    def load(self) -> None:
+        """Load the predictors, each on its worker's thread, and make the library for their inputs."""
+        self.library = SampleLibrary(self.dataset, self._preprocess, len(self.plan.host.cores), self._sample_loaded)
+
+        def make_worker(number: int) -> Worker:
+            predictor = load_predictor(self.framework, self.plan)
+            return Worker(number, predictor, self.library, self._postprocess, self.plan, self.channel.counters)
+
+        self.executor: Executor = make_executor(self.plan, self.library, make_worker, self.channel.fail)
+        self.library.expect(self.executor.workers[0].inputs)
+
+    def warm_up(self) -> Sequence[int]:
+        """Load a few samples and answer them to nobody; returns their indices."""
+        wanted = min(len(self.dataset), max(WARMUP_SAMPLES, self.plan.batching.batch_size))
+        samples = range(wanted)
+        self.library.load(samples)
+        self.executor.each(Worker.library_changed)
+        batch = samples[: 1 if self.library.ragged else self.plan.batching.batch_size]
+        for _ in range(max(1, self.plan.warmup)):
+            self.executor.each(partial(Worker.warm_up, indices=list(batch)))
+        return samples
+
+    def calibrate(self, samples: Sequence[int]) -> Calibration:
+        """A new calibration, or the one that the job brought."""
+        if self.job.calibration is not None:
+            return self.job.calibration
+        if self.job.accuracy:
+            return Calibration(1, 1.0)  # accuracy mode issues each sample once; LoadGen sizes nothing from these
+        self.executor.serve()
+        found = calibrate(self.executor, samples, self.plan.test.scenario, loadgen.samples_per_query(self.plan))
+        self.executor.finish()
+        return found
+
+    def run(self, settings: Any) -> None:
+        """LoadGen's test."""
+        asked = settings.performance_sample_count_override or self.plan.test.performance_sample_count
+        counts = (len(self.dataset), min(len(self.dataset), asked or DEFAULT_PERFORMANCE_SAMPLES))
+        settings.performance_sample_count_override = counts[1]
+        self.executor.each(Worker.begin_test)
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        try:
+            loadgen.run_test(
+                settings, self.executor.issue, self._load_samples, self._unload_samples, counts,
+                Path(self.job.directory), self.plan.host.audit_conf,
+            )  # fmt: skip
+        finally:
+            gc.enable()
+        self.executor.finish()
+        for worker in self.executor.workers:
+            worker.check_kept()
+
+    def harness_cost(self) -> dict[str, float]:
+        """What the workers' clocks added up: totals in seconds, and the samples that they completed."""
+        workers = self.executor.workers
+        return {
+            "predict_s": sum(worker.predict_ns for worker in workers) / 1e9,
+            "postprocess_s": sum(worker.postprocess_ns for worker in workers) / 1e9,
+            "harness_s": sum(worker.harness_ns for worker in workers) / 1e9,
+            "batches": sum(worker.batches for worker in workers),
+            "samples": sum(self.channel.counters[slot] for slot in range(COUNTERS)),
+        }
+
+    def _load_samples(self, indices: Sequence[int]) -> None:
+        try:
+            self.channel.phase("samples", f"{len(indices)} samples", total=len(indices))
+            self.loaded = max(self.loaded, len(indices))
+            self.executor.finish()
+            self.library.load(indices)
+            self.executor.each(Worker.library_changed)
+            self.executor.serve()
+            mode = "accuracy" if self.job.accuracy else "performance"
+            total = len(indices) if self.job.accuracy else None
+            self.channel.phase("measure", f"{self.plan.test.scenario}, {mode}", self.expected_s, total)
+        except BaseException as error:  # noqa: BLE001  # nothing may reach LoadGen, which would abort the process
+            self.channel.fail(error)
+
+    def _unload_samples(self, indices: Sequence[int]) -> None:
+        self.executor.finish()
+        self.library.unload(indices)
+
+    def _sample_loaded(self, done: int) -> None:
+        self.channel.counters[0] = done
+
+
+def measure(job: Job, plugins: Plugins, channel: Channel) -> None:
+    """Run one LoadGen test; the parent learns of it by messages, and of its figures from LoadGen's logs."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    plan = job.need_plan()
+    channel.phase("load", f"{plan.framework.name} on {plan.framework.device}")
+    work = Measurement(job, plugins, channel)
+    work.load()
+    channel.phase("warmup")
+    samples = work.warm_up()
+    channel.phase("calibrate")
+    calibration = work.calibrate(samples)
+    settings = loadgen.settings(plan, job.accuracy, calibration)
+    work.expected_s = None if job.accuracy else settings.min_duration_ms / 1000
+    channel.send(
+        "prepared",
+        calibration=asdict(calibration),
+        settings=loadgen.describe(settings),
+        framework_version=work.framework.version(),
+        dataset_count=len(work.dataset),
+        switch_interval_s=SWITCH_INTERVAL_S,
+    )
+    work.library.unload(samples)
+    work.run(settings)
+    cost = work.harness_cost()
+    work.executor.each(Worker.close)
+    channel.send("measured", loaded=work.loaded, cost=cost)
+
+
+def open_dataset(plan: RunPlan, plugins: Plugins) -> DataSet:
+    """The plan's data set, opened and its files checked. Raises UserError when there is nothing in it."""
+    provider = plugins.catalog.datasets.find(plan.dataset.provider).provider
+    base = Path(plan.host.dataset_manifest).parent
+
+    def locate(source: str) -> Path:
+        found = resolve(source, base, None, plugins.catalog)
+        if found is None:
+            raise UserError(f"data set {plan.dataset.name!r}: {source} has not been fetched", "Run mlh bench again.")
+        return found
+
+    dataset = provider.open(plan.dataset.options, plan.dataset.count, locate)
+    if not len(dataset):
+        raise UserError(f"data set {plan.dataset.name!r} has no samples", "Check its manifest, and --count.")
+    dataset.check()
+    return dataset
+
+
+def load_predictor(framework: FrameworkProvider, plan: RunPlan) -> Any:
+    """One predictor for a plan."""
+    model = Model(
+        plan.model.name,
+        tuple(Path(path) for path in plan.host.model_files),
+        plan.model.inputs,
+        plan.model.outputs,
+        plan.model.attributes,
+    )
+    options = dict(plan.framework.options)
+    if framework.threads and options.get(framework.threads) is None:
+        options[framework.threads] = plan.host.threads
+    predictor = framework.load(model, plan.framework.device, options)
+    check_inputs(predictor.inputs, plan)
+    return predictor
+
+
+def check_inputs(found: Sequence[TensorSpec], plan: RunPlan) -> None:
+    """Raise UserError unless the loaded model has the inputs that the manifest declares, by name, dtype and shape."""
+    for declared in plan.model.inputs:
+        matching = [spec for spec in found if spec.name == declared.name]
+        if not matching:
+            names = ", ".join(repr(spec.name) for spec in found)
+            raise UserError(
+                f"{plan.model.name}: the model has no input {declared.name!r}", f"It has {names}: correct the manifest."
+            )
+        real = matching[0]
+        fits = len(real.shape) == len(declared.shape) and all(
+            one is None or other is None or one == other
+            for one, other in zip(real.shape, declared.shape, strict=True)
+        )
+        if real.dtype != declared.dtype or not fits:
+            raise UserError(
+                f"{plan.model.name}: input {declared.name!r} is {real.dtype} {list(real.shape)} in the model, "
+                f"and {declared.dtype} {list(declared.shape)} in the manifest",
+                "Correct inputs in the manifest.",
+            )

@@ -1,0 +1,122 @@
+"""Processing steps bound to a plan: a sample's preprocessing at load, a batch's postprocessing in the timed path."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlharness.errors import MlharnessError, RunError
+from mlharness.plan import PlannedStep, RunPlan
+from mlharness.providers import Array, Arrays, Context, StepFunction
+from mlharness.registrars import Catalog
+
+
+@dataclass(frozen=True)
+class BoundStep:
+    """A step ready to be called; ``batch`` says whether it takes a whole batch or one sample."""
+
+    name: str
+    call: StepFunction
+    batch: bool
+    serial: bool
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The steps of one direction, in order, with the context that they are given."""
+
+    stage: str
+    steps: tuple[BoundStep, ...]
+    attributes: dict[str, object]
+    options: dict[str, object]
+
+    @property
+    def serial(self) -> bool:
+        """True when samples must be processed one after another, on one thread."""
+        return any(step.serial for step in self.steps)
+
+    def context(self, indices: Sequence[int]) -> Context:
+        """What the steps are told of a call."""
+        return {"attributes": self.attributes, "options": self.options, "sample_indices": list(indices)}
+
+    def on_sample(self, raw: Arrays, index: int) -> Arrays:
+        """One sample through every step, without a batch axis. Raises RunError naming step and sample."""
+        context = self.context((index,))
+        arrays = raw
+        for step in self.steps:
+            try:
+                if step.batch:
+                    out = as_tuple(step.call(tuple(array[None] for array in arrays), context))
+                    arrays = tuple(array[0] for array in out)
+                else:
+                    arrays = as_tuple(step.call(arrays, context))
+            except Exception as error:
+                raise step_failure(self.stage, step.name, f"sample {index}", error) from error
+        return arrays
+
+    def on_batch(self, outputs: Sequence[Array], indices: Sequence[int]) -> Array | list[Array]:
+        """A batch's outputs through every step: one array with the batch axis first, or one array per sample.
+
+        The result is what the responses are made of. Without steps it is the first output.
+        """
+        arrays: Arrays = tuple(outputs)
+        context = self.context(indices) if self.steps else {}
+        for step in self.steps:
+            try:
+                arrays = self._batch_step(step, arrays, context, len(indices))
+            except Exception as error:
+                raise step_failure(self.stage, step.name, f"samples {list(indices)[:8]}", error) from error
+        return arrays[0] if len(arrays) == 1 or not self.steps else list(arrays)
+
+    @staticmethod
+    def _batch_step(step: BoundStep, arrays: Arrays, context: Context, count: int) -> Arrays:
+        if step.batch:
+            return as_tuple(step.call(arrays, context))
+        indices = context["sample_indices"]
+        rows = [
+            as_tuple(step.call(tuple(array[row] for array in arrays), {**context, "sample_indices": [indices[row]]}))
+            for row in range(count)
+        ]
+        return tuple(np.stack(column) for column in zip(*rows, strict=True))
+
+
+def as_tuple(result: Arrays | Array) -> Arrays:
+    """Steps may return one array or a tuple of arrays."""
+    return result if isinstance(result, tuple) else (result,)
+
+
+def step_failure(stage: str, step: str, where: str, error: Exception) -> RunError:
+    """The failed run that an exception in a step is: it names the step and the sample."""
+    if isinstance(error, RunError):
+        return error
+    said = error.message if isinstance(error, MlharnessError) else f"{type(error).__name__}: {error}"
+    return RunError(f"{stage} step {step!r} failed on {where}: {said}", "The run directory's runner.log has the trace.")
+
+
+def bind(plan: RunPlan, catalog: Catalog) -> tuple[Pipeline, Pipeline]:
+    """Both pipelines of a plan; inline blocks of one manifest share one namespace, as their author expects."""
+    namespace = types.ModuleType("manifest_code")
+    attributes, options = dict(plan.model.attributes), dict(plan.framework.options)
+
+    def make(stage: str, steps: Sequence[PlannedStep]) -> Pipeline:
+        bound = tuple(_bind_step(step, catalog, stage, namespace) for step in steps)
+        return Pipeline(stage, bound, attributes, options)
+
+    return make("preprocess", plan.preprocess), make("postprocess", plan.postprocess)
+
+
+def _bind_step(step: PlannedStep, catalog: Catalog, stage: str, namespace: types.ModuleType) -> BoundStep:
+    provider = catalog.steps.find(step.name).provider
+    extra = {"stage": stage, "namespace": namespace} if step.name == "python" else {}
+    make: Callable[..., StepFunction] = provider.make
+    batch = provider.batch or (step.name == "python" and stage == "postprocess")
+    try:
+        call = make(**step.parameters, **extra)
+    except MlharnessError:
+        raise
+    except Exception as error:
+        raise step_failure(stage, step.name, "making it", error) from error
+    return BoundStep(step.name, call, batch, provider.serial)

@@ -1,0 +1,97 @@
+"""Response writers: they turn postprocessed rows into the bytes that LoadGen reads, in buffers that outlive the call."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from mlharness.errors import RunError
+from mlharness.plan import RunPlan
+from mlharness.providers import Array, ResponseSpec
+from mlharness.runner import loadgen
+
+
+class ResponseWriter(Protocol):
+    """Belongs to one worker. What :meth:`write` returns is valid until its next call."""
+
+    def write(self, rows: Array | Sequence[Array], ids: Sequence[int]) -> list[loadgen.Response]:
+        """One response per id. Raises RunError when the rows are not what the plan says."""
+        ...
+
+
+class FixedWriter:
+    """Rows of one shape, copied into one buffer; responses keep their addresses and only change their ids."""
+
+    def __init__(self, spec: ResponseSpec, batch_size: int) -> None:
+        self._row = tuple(size for size in spec.shape if size is not None)
+        self._dtype = np.dtype(spec.dtype)
+        self._buffer = np.zeros((batch_size, *self._row), self._dtype)
+        size = self._dtype.itemsize * math.prod(self._row)
+        start = self._buffer.ctypes.data
+        self._responses = loadgen.make_responses(range(start, start + batch_size * size, size or 1), size)
+
+    def write(self, rows: Array | Sequence[Array], ids: Sequence[int]) -> list[loadgen.Response]:
+        count = len(ids)
+        # Assigning would silently repeat a single row over the batch, so the shape is compared first.
+        if not isinstance(rows, np.ndarray) or rows.shape != (count, *self._row) or rows.dtype != self._dtype:
+            raise RunError(describe_mismatch(rows, count, self._dtype, self._row))
+        self._buffer[:count] = rows
+        responses = self._responses[:count]
+        loadgen.name_responses(responses, ids)
+        return responses
+
+
+class RaggedWriter:
+    """Rows of any length, one array per sample; the arrays are kept until the next call."""
+
+    def __init__(self, spec: ResponseSpec) -> None:
+        self._spec = spec
+        self._dtype = np.dtype(spec.dtype)
+        self._kept: list[Array] = []
+
+    def write(self, rows: Array | Sequence[Array], ids: Sequence[int]) -> list[loadgen.Response]:
+        if len(rows) != len(ids) or any(not self._fits(row) for row in rows):
+            raise RunError(describe_mismatch(rows, len(ids), self._dtype, self._spec.shape))
+        self._kept = [np.ascontiguousarray(row) for row in rows]
+        responses = [loadgen.make_responses((row.ctypes.data,), row.nbytes)[0] for row in self._kept]
+        loadgen.name_responses(responses, ids)
+        return responses
+
+    def _fits(self, row: object) -> bool:
+        shape = self._spec.shape
+        return (
+            isinstance(row, np.ndarray)
+            and row.dtype == self._dtype
+            and row.ndim == len(shape)
+            and all(size in (None, real) for size, real in zip(shape, row.shape, strict=True))
+        )
+
+
+def describe_mismatch(rows: object, count: int, dtype: object, shape: Sequence[int | None]) -> str:
+    """What postprocessing gave, beside what the metric reads back."""
+    if isinstance(rows, np.ndarray):
+        found = f"{rows.dtype} {list(rows.shape)}"
+    elif isinstance(rows, Sequence):
+        kinds = sorted({f"{row.dtype} {list(row.shape)}" if isinstance(row, np.ndarray) else type(row).__name__ for row in rows})
+        found = f"{len(rows)} rows of {', '.join(kinds[:3]) or 'nothing'}"
+    else:
+        found = type(rows).__name__
+    return f"postprocess gives {found} for {count} samples, and the response is {dtype} {[count, *shape]}"
+
+
+def make_writer(plan: RunPlan, rows: Array | Sequence[Array], batch_size: int) -> ResponseWriter:
+    """The writer for a plan: the metric's response, or the shape of ``rows`` (a batch seen in warm-up) without one."""
+    if plan.metric is not None:
+        spec = plan.metric.response
+    else:
+        first = np.asarray(rows[0])
+        spec = ResponseSpec(str(first.dtype), (None,) * first.ndim if is_ragged(rows) else first.shape)
+    return RaggedWriter(spec) if None in spec.shape else FixedWriter(spec, batch_size)
+
+
+def is_ragged(rows: Array | Sequence[Array]) -> bool:
+    """True when the rows are no single array."""
+    return not isinstance(rows, np.ndarray)

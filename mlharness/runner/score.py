@@ -1,0 +1,76 @@
+"""The verb *score*: an accuracy figure from LoadGen's own ``mlperf_log_accuracy.json``."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from mlharness.errors import MlharnessError, RunError
+from mlharness.plan import PlannedMetric
+from mlharness.plugins import Plugins
+from mlharness.providers import Array, ResponseSpec
+from mlharness.runner.channel import Channel
+from mlharness.runner.job import Job
+from mlharness.runner.measure import open_dataset
+
+ACCURACY_LOG = "mlperf_log_accuracy.json"
+
+
+def score(job: Job, plugins: Plugins, channel: Channel) -> None:
+    """Send the metric's score over the logged responses of an accuracy run."""
+    plan = job.need_plan()
+    metric = plan.metric
+    if metric is None:
+        raise RunError(f"the manifest of {plan.model.name!r} names no metric")
+    channel.phase("score", metric.name)
+    dataset = open_dataset(plan, plugins)
+    responses = read_responses(Path(job.directory) / ACCURACY_LOG, metric.response, len(dataset))
+    provider = plugins.catalog.metrics.find(metric.name).provider
+    try:
+        found = provider.score(responses, dataset.label, metric.options)
+    except MlharnessError:
+        raise
+    except Exception as error:
+        raise metric_failure(metric, error) from error
+    if not math.isfinite(found.value):
+        raise metric_failure(metric, ValueError(f"the score is {found.value}"))
+    channel.send("scored", **asdict(found))
+
+
+def read_responses(log: Path, spec: ResponseSpec, count: int) -> dict[int, Array]:
+    """The logged responses by sample index; of a sample logged twice, the first counts, as in MLPerf's scripts.
+
+    Raises:
+        RunError: a log that cannot be read, bytes that are not the metric's response, or a sample that is missing.
+    """
+    try:
+        entries = json.loads(log.read_bytes())
+    except (OSError, ValueError) as error:
+        raise RunError(f"{log.name} cannot be read: {error}") from error
+    responses: dict[int, Array] = {}
+    for entry in entries:
+        if entry["qsl_idx"] not in responses:
+            responses[entry["qsl_idx"]] = decode(entry["data"], spec, entry["qsl_idx"])
+    missing = sorted(set(range(count)) - set(responses))
+    if missing:
+        raise RunError(f"LoadGen logged {len(responses)} of {count} samples; missing: {missing[:8]}")
+    return responses
+
+
+def decode(data: str, spec: ResponseSpec, index: int) -> Array:
+    """One response's bytes (upper-case hex in the log) as an array of the metric's dtype and row shape."""
+    try:
+        return np.frombuffer(bytes.fromhex(data), spec.dtype).reshape([-1 if n is None else n for n in spec.shape])
+    except ValueError as error:
+        raise RunError(
+            f"the response of sample {index} has {len(data) // 2} bytes, which are no {spec.dtype} {list(spec.shape)}"
+        ) from error
+
+
+def metric_failure(metric: PlannedMetric, error: Exception) -> RunError:
+    """The failed run that an exception in a metric is."""
+    return RunError(f"metric {metric.name!r} of {metric.plugin} failed: {type(error).__name__}: {error}")

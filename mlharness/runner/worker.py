@@ -1,0 +1,175 @@
+"""A worker answers batches with one predictor on one thread: gather, predict, postprocess, respond.
+
+Its clocks add up what the framework took and what mlharness took; nothing else is measured in the timed path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from time import perf_counter_ns
+
+import numpy as np
+
+from mlharness.errors import RunError
+from mlharness.plan import RunPlan
+from mlharness.providers import Array, Predictor, TensorSpec
+from mlharness.runner import loadgen
+from mlharness.runner.library import SampleLibrary
+from mlharness.runner.pipeline import Pipeline
+from mlharness.runner.responses import ResponseWriter, make_writer
+
+
+class Worker:
+    """One predictor and what it needs to answer.
+
+    Args:
+        number: which instance this is, for messages.
+        predictor: loaded by the thread that will call :meth:`answer`.
+        library: the loaded samples.
+        postprocess: the timed steps.
+        plan: says the batch size and the response.
+        counters: shared memory; slot ``number`` counts completed samples.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        predictor: Predictor,
+        library: SampleLibrary,
+        postprocess: Pipeline,
+        plan: RunPlan,
+        counters: memoryview,
+    ) -> None:
+        self.number = number
+        self.inputs = predictor.inputs
+        self.predict_ns = self.postprocess_ns = self.harness_ns = self.batches = 0
+        self.kept: list[Sequence[Array]] = []
+        self.complete: Callable[[list[loadgen.Response]], None] = _drop
+        self._predictor = predictor
+        self._predict = predictor.predict
+        self._library = library
+        self._postprocess = postprocess
+        self._plan = plan
+        self._counters = counters
+        self._buffers: list[Array] = []
+        self._writer: ResponseWriter | None = None
+        self._keep_next = 1
+
+    def warm_up(self, indices: Sequence[int]) -> None:
+        """Answer one batch to nobody, and check every promise: outputs, their shapes and dtypes, finite values.
+
+        The response's form is learnt here when no metric fixes it.
+        """
+        outputs = self._call(self._gather(indices), indices)
+        check_outputs(outputs, self._predictor.outputs, self._plan.model.outputs, len(indices))
+        if not self._plan.model.allow_non_finite:
+            check_finite(outputs, f"instance {self.number} in warm-up")
+        rows = self._postprocess.on_batch(outputs, indices)
+        writer = self._writer or make_writer(self._plan, rows, self._plan.batching.batch_size)
+        writer.write(rows, range(len(indices)))
+        self._writer = writer
+
+    def library_changed(self) -> None:
+        """The sample library holds other samples now: make buffers for them."""
+        self._buffers = self._library.buffers(self._plan.batching.batch_size)
+
+    def begin_test(self) -> None:
+        """From now on samples are completed to LoadGen, and the clocks count from zero."""
+        self.complete = loadgen.complete
+        self.predict_ns = self.postprocess_ns = self.harness_ns = self.batches = 0
+        self.kept, self._keep_next = [], 1
+
+    def answer(self, ids: Sequence[int], indices: Sequence[int]) -> None:
+        """Compute and complete these samples, in batches of equal shapes when the library is ragged."""
+        if not self._library.ragged:
+            self._answer_batch(ids, indices)
+            return
+        pairs = sorted(zip(ids, indices, strict=True), key=lambda pair: self._library.shape_key(pair[1]))
+        for _, group in groupby(pairs, key=lambda pair: self._library.shape_key(pair[1])):
+            same_ids, same_indices = zip(*group, strict=True)
+            self._answer_batch(same_ids, list(same_indices))
+
+    def _answer_batch(self, ids: Sequence[int], indices: Sequence[int]) -> None:
+        start = perf_counter_ns()
+        batch = self._gather(indices)
+        gathered = perf_counter_ns()
+        outputs = self._call(batch, indices)
+        predicted = perf_counter_ns()
+        rows = self._postprocess.on_batch(outputs, indices)
+        processed = perf_counter_ns()
+        assert self._writer is not None, "warm_up makes the writer"
+        self.complete(self._writer.write(rows, ids))
+        self.batches += 1
+        if self.batches == self._keep_next:
+            # Kept for the check of finite values after the test; ever more rarely, so that few are held.
+            self.kept.append(outputs)
+            self._keep_next += self.batches // 2 + 1
+        self.predict_ns += predicted - gathered
+        self.postprocess_ns += processed - predicted
+        self._counters[self.number] += len(ids)
+        self.harness_ns += gathered - start + perf_counter_ns() - processed
+
+    def check_kept(self) -> None:
+        """Raise RunError when a sampled output of the test was not finite."""
+        if not self._plan.model.allow_non_finite:
+            for outputs in self.kept:
+                check_finite(outputs, f"instance {self.number}")
+
+    def close(self) -> None:
+        """Close the predictor."""
+        self._predictor.close()
+
+    def _gather(self, indices: Sequence[int]) -> dict[str, Array]:
+        library = self._library
+        return library.stack(indices) if library.ragged else library.gather(indices, self._buffers)
+
+    def _call(self, batch: dict[str, Array], indices: Sequence[int]) -> list[Array]:
+        try:
+            return self._predict(batch)
+        except Exception as error:
+            raise RunError(
+                f"{self._plan.framework.plugin}: predict failed in instance {self.number} on samples "
+                f"{list(indices)[:8]}: {type(error).__name__}: {error}",
+                "The run directory's runner.log has the trace.",
+            ) from error
+
+
+def check_outputs(
+    outputs: object, predictor: Sequence[TensorSpec], manifest: Sequence[TensorSpec], count: int
+) -> None:
+    """Raise RunError unless the outputs are what the predictor and the manifest promise, for ``count`` samples."""
+    if not isinstance(outputs, list) or not all(isinstance(output, np.ndarray) for output in outputs):
+        raise RunError(f"predict returns {type(outputs).__name__}, and must return a list of NumPy arrays")
+    for promised, by in ((predictor, "the predictor"), (manifest, "the manifest")):
+        if promised and len(outputs) != len(promised):
+            raise RunError(f"predict gives {len(outputs)} outputs, and {by} declares {len(promised)}")
+        for output, spec in zip(outputs, promised, strict=bool(promised)):
+            check_output(output, spec, by, count)
+
+
+def check_output(output: Array, spec: TensorSpec, by: str, count: int) -> None:
+    """Raise RunError unless one output has the declared dtype and shape, and one row per sample."""
+    if output.dtype != np.dtype(spec.dtype):
+        raise RunError(f"output {spec.name!r} is {output.dtype}, and {by} declares {spec.dtype}")
+    fits = len(spec.shape) == output.ndim and all(
+        size in (None, real) for size, real in zip(spec.shape[1:], output.shape[1:], strict=True)
+    )
+    if not fits:
+        raise RunError(f"output {spec.name!r} has the shape {list(output.shape)}, and {by} declares {list(spec.shape)}")
+    if output.shape[0] != count:
+        raise RunError(f"output {spec.name!r} has {output.shape[0]} rows for a batch of {count}")
+
+
+def check_finite(outputs: Sequence[Array], where: str) -> None:
+    """Raise RunError for NaN or infinity."""
+    for number, output in enumerate(outputs):
+        if output.dtype.kind == "f" and not np.isfinite(output).all():
+            raise RunError(
+                f"output {number} of {where} is not finite",
+                "Set allow_non_finite: true in the manifest when the model means it.",
+            )
+
+
+def _drop(responses: list[loadgen.Response]) -> None:
+    """Completes nothing: what workers call before LoadGen's test and in calibration."""
