@@ -7,6 +7,7 @@ needs what it would have provided.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -91,29 +92,34 @@ def build_manager(
 
 def describe(entry: metadata.EntryPoint) -> Plugin:
     """What an entry point says of itself, without importing it."""
-    distribution = entry.dist
-    if distribution is None:
-        return Plugin(canonical(entry.name), "", "", builtin=False)
-    name = canonical(distribution.name)
+    distribution, version = _metadata(entry)
+    name = canonical(distribution or entry.name)
     builtin = name == GROUP
-    return Plugin(canonical(entry.name) if builtin else name, distribution.version, distribution.name, builtin)
+    return Plugin(canonical(entry.name) if builtin else name, version, distribution, builtin)
 
 
 def load_plugin(plugins: Plugins, plugin: Plugin, entry: metadata.EntryPoint) -> None:
     """Import one plugin and let it register; whatever it raises becomes its error and leaves nothing behind."""
+    staged = Catalog()
     try:
         module = entry.load()
-        wanted = getattr(module, "MLHARNESS_HOOK_API", hookspecs.HOOK_API)
-        if wanted > hookspecs.HOOK_API:
-            raise PluginError(f"needs hook API {wanted}, and this mlharness has {hookspecs.HOOK_API}: upgrade mlharness")
+        check_hook_api(module)
         check_hook_names(module)
         plugins.manager.register(module, name=f"{plugin.name}:{entry.name}")
-        register_providers(plugins, plugin, module)
+        register_providers(plugins, plugin, module, staged)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # any failure of a plugin is the plugin's, kept and shown
         if plugins.manager.has_plugin(f"{plugin.name}:{entry.name}"):
             plugins.manager.unregister(name=f"{plugin.name}:{entry.name}")
-        plugins.catalog.drop(plugin.name)
         plugin.error = f"{type(error).__name__}: {error}" if not isinstance(error, PluginError) else str(error)
+    else:
+        plugins.catalog.absorb(staged)
+
+
+def check_hook_api(module: object) -> None:
+    """Raise PluginError for a plugin written for hooks that this mlharness does not have yet."""
+    wanted = getattr(module, "MLHARNESS_HOOK_API", hookspecs.HOOK_API)
+    if wanted > hookspecs.HOOK_API:
+        raise PluginError(f"needs hook API {wanted}, and this mlharness has {hookspecs.HOOK_API}: upgrade mlharness")
 
 
 def check_hook_names(module: object) -> None:
@@ -121,18 +127,29 @@ def check_hook_names(module: object) -> None:
     known = {name for name in dir(hookspecs) if name.startswith("mlh_")}
     for name in dir(module):
         marked = getattr(getattr(module, name), f"{GROUP}_impl", None)
-        if marked is not None and name not in known:
+        # pluggy marks with a dict; some objects (mocks) answer any attribute with something else
+        if isinstance(marked, dict) and name not in known:
             raise PluginError(f"there is no hook {name!r}. {did_you_mean(name, known)}")
 
 
-def register_providers(plugins: Plugins, plugin: Plugin, module: object) -> None:
-    """Call the provider hooks of one module with registrars that carry the plugin's name."""
+def register_providers(plugins: Plugins, plugin: Plugin, module: object, catalog: Catalog) -> None:
+    """Call the provider hooks of one module with registrars that carry the plugin's name and fill the catalog."""
     for hook, registrar in _PROVIDER_HOOKS:
         for implementation in getattr(plugins.manager.hook, hook).get_hookimpls():
             if implementation.plugin is module:
-                implementation.function(*[registrar(plugins.catalog, plugin.name) for _ in implementation.argnames])
+                implementation.function(*[registrar(catalog, plugin.name) for _ in implementation.argnames])
 
 
 def canonical(name: str) -> str:
     """A distribution's name in PyPI's normal form."""
-    return name.strip().lower().replace("_", "-").replace(".", "-")
+    return re.sub(r"[-_.]+", "-", name.strip()).lower()
+
+
+def _metadata(entry: metadata.EntryPoint) -> tuple[str, str]:
+    """The name and version of an entry point's distribution; empty when its metadata is missing or broken."""
+    if entry.dist is None:
+        return "", ""
+    try:
+        return entry.dist.name or "", entry.dist.version or ""
+    except Exception:  # noqa: BLE001  # what a half-removed distribution raises differs between versions of Python
+        return "", ""

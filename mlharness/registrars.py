@@ -33,11 +33,16 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_.+-]*\Z")
 
 @dataclass(frozen=True)
 class Registered(Generic[P]):
-    """A provider and the plugin that it came from."""
+    """A provider, the plugin that it came from, and the other names that find it."""
 
     name: str
     plugin: str
     provider: P
+    aliases: tuple[str, ...] = ()
+
+    def answers_to(self, name: str) -> bool:
+        """True when the name or an alias is this one, whatever its case, spaces, '-' and '_'."""
+        return _fold(name) in {_fold(known) for known in (self.name, *self.aliases)}
 
 
 @dataclass
@@ -46,15 +51,14 @@ class Shelf(Generic[P]):
 
     kind: str
     entries: list[Registered[P]] = field(default_factory=list)
-    aliases: dict[str, str] = field(default_factory=dict)
 
-    def add(self, plugin: str, name: str, provider: P) -> None:
+    def add(self, plugin: str, name: str, provider: P, aliases: Sequence[str] = ()) -> None:
         """Keep one provider. Raises PluginError for a name that could not be typed in a manifest."""
         if not isinstance(name, str) or not _NAME.match(name):
             raise PluginError(
                 f"{self.kind} name {name!r} is not usable", "Use lower-case letters, digits, '.', '_', '+' and '-'."
             )
-        self.entries.append(Registered(name, plugin, provider))
+        self.entries.append(Registered(name, plugin, provider, tuple(aliases)))
 
     def names(self) -> list[str]:
         """Every registered name, sorted."""
@@ -62,12 +66,11 @@ class Shelf(Generic[P]):
 
     def find(self, name: str) -> Registered[P]:
         """The one provider of that name or alias. Raises PluginError when there is none, or more than one."""
-        wanted = self.aliases.get(_fold(name), name)
-        found = [entry for entry in self.entries if entry.name == wanted or _fold(entry.name) == _fold(wanted)]
+        found = [entry for entry in self.entries if entry.answers_to(name)]
         if not found:
             raise PluginError(f"no {self.kind} is named {name!r}", did_you_mean(name, self.names()))
         if len(found) > 1:
-            plugins = " and ".join(sorted(entry.plugin for entry in found))
+            plugins = " and ".join(sorted({entry.plugin for entry in found}))
             raise PluginError(
                 f"{self.kind} {name!r} is provided by {plugins}, so neither is used",
                 f"Block one of them: --block {found[-1].plugin}",
@@ -92,6 +95,11 @@ class Catalog:
     def shelves(self) -> Sequence[Shelf[object]]:
         """Every shelf, in the order in which they are shown."""
         return (self.frameworks, self.datasets, self.steps, self.metrics, self.sources, self.manifests)  # type: ignore[return-value]  # shelves are only read here
+
+    def absorb(self, other: Catalog) -> None:
+        """Take over all that another catalog holds."""
+        for shelf, new in zip(self.shelves(), other.shelves(), strict=True):
+            shelf.entries.extend(new.entries)
 
     def drop(self, plugin: str) -> None:
         """Forget all that one plugin provided, as if it had never been loaded."""
@@ -127,9 +135,7 @@ class FrameworkRegistrar(_Registrar):
         provider = FrameworkProvider(
             name, load, version, devices, check_options(name, options), tuple(aliases), requirement, threads
         )
-        self.catalog.frameworks.add(self.plugin, name, provider)
-        for alias in aliases:
-            self.catalog.frameworks.aliases[_fold(alias)] = name
+        self.catalog.frameworks.add(self.plugin, name, provider, aliases)
 
 
 class DataSetRegistrar(_Registrar):
