@@ -1,0 +1,106 @@
+"""What a command prints: tables and lines for people, or one JSON document for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_UNBOUNDED = 100_000
+"""Columns of a line that is not for a terminal: nothing is wrapped or cut, so that grep and awk see whole rows."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where and how a command prints. Made from the shared options by :func:`mlharness.cli.options.output_options`.
+
+    With ``json``, stdout gets one document and nothing else. ``verbose`` counts the ``-v``. ``color`` false means
+    ``--no-color``; a terminal's own wishes (NO_COLOR, no terminal at all) are followed anyway.
+    """
+
+    json: bool = False
+    quiet: bool = False
+    verbose: int = 0
+    color: bool = True
+
+    def show(self, document: Callable[[], Any], people: Callable[[], None]) -> None:
+        """The command's answer: the document with ``--json``, else what ``people`` prints with the other methods."""
+        if self.json:
+            print_document(document())
+        else:
+            people()
+
+    def line(self, text: str = "") -> None:
+        """A line of the command's answer on stdout; on stderr with ``--json``."""
+        print(printable(text), file=sys.stderr if self.json else sys.stdout)
+
+    def note(self, text: str) -> None:
+        """A line about the work, on stderr; not with ``--quiet``."""
+        if not self.quiet:
+            print(printable(text), file=sys.stderr)
+
+    def detail(self, text: str, level: int = 1) -> None:
+        """A line about the work that only ``-v`` (``level`` 2: ``-vv``) brings out, on stderr."""
+        if self.verbose >= level:
+            print(printable(text), file=sys.stderr)
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Rows under headings on stdout; cells wrap in a terminal, and stay on one line elsewhere."""
+        from rich.table import Table
+        from rich.text import Text
+
+        console = self.console()
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        for column in columns:
+            table.add_column(column, no_wrap=not console.is_terminal, overflow="fold")
+        for row in rows:
+            # Text, since a plugin's words are no markup
+            table.add_row(*[Text(printable(cell)) for cell in row])
+        with console.capture() as captured:
+            console.print(table)
+        print("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+    def console(self, stderr: bool = False) -> Console:
+        """A rich console on stdout (or stderr) that follows ``--no-color`` and does not interpret markup."""
+        from rich.console import Console
+
+        stream = sys.stderr if stderr else sys.stdout
+        return Console(
+            file=stream,
+            color_system="auto" if self.color else None,
+            width=None if _is_terminal(stream) else _UNBOUNDED,
+            markup=False,
+            highlight=False,
+            emoji=False,
+        )
+
+
+def print_document(document: Any) -> None:
+    """One JSON document on stdout; paths become text, a dataclass an object. Raises TypeError for anything else."""
+    import msgspec
+
+    plain = msgspec.to_builtins(document, enc_hook=_plain, str_keys=True)
+    print(json.dumps(plain, indent=2, ensure_ascii=False))
+
+
+def printable(text: str) -> str:
+    """The text with control characters shown as escapes: a manifest's words cannot steer the terminal."""
+    return "".join(char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in text)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "items"):
+        return dict(value.items())
+    raise TypeError(f"a {type(value).__name__} cannot be written as JSON")
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    return bool(getattr(stream, "isatty", lambda: False)())
