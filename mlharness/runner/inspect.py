@@ -7,7 +7,7 @@ from dataclasses import asdict
 from mlharness.plugins import Plugins
 from mlharness.runner.channel import Channel
 from mlharness.runner.job import Job
-from mlharness.runner.measure import load_predictor
+from mlharness.runner.opening import load_predictor
 
 
 def inspect(job: Job, plugins: Plugins, channel: Channel) -> None:

@@ -15,7 +15,7 @@ from mlharness.plugins import Plugins
 from mlharness.providers import Array, ResponseSpec
 from mlharness.runner.channel import Channel
 from mlharness.runner.job import Job
-from mlharness.runner.measure import open_dataset
+from mlharness.runner.opening import open_dataset
 
 ACCURACY_LOG = "mlperf_log_accuracy.json"
 
