@@ -1,0 +1,1 @@
+"""Image steps, the data-set kind ``images``, and two small trained image models for mlharness."""
