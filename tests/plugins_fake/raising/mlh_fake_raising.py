@@ -1,0 +1,24 @@
+"""A plugin that provides a framework and then raises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mlharness import hookimpl
+from mlharness.providers import Model, Predictor
+from mlharness.registrars import FrameworkRegistrar
+
+
+def _load(model: Model, device: str, options: Mapping[str, Any], trace: Any = None) -> Predictor:
+    raise NotImplementedError("no test loads this framework")
+
+
+@hookimpl
+def mlh_register_frameworks(registrar: FrameworkRegistrar) -> None:
+    registrar.framework("half", load=_load, version=lambda: "9.9", aliases=["halved"])
+
+
+@hookimpl
+def mlh_register_steps() -> None:
+    raise RuntimeError("the disk is on fire")

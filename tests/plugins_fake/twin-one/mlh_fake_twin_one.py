@@ -1,0 +1,19 @@
+"""One of two plugins that provide a framework of the same name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mlharness import hookimpl
+from mlharness.providers import Model, Predictor
+from mlharness.registrars import FrameworkRegistrar
+
+
+def _load(model: Model, device: str, options: Mapping[str, Any], trace: Any = None) -> Predictor:
+    raise NotImplementedError("no test loads this framework")
+
+
+@hookimpl
+def mlh_register_frameworks(registrar: FrameworkRegistrar) -> None:
+    registrar.framework("twin", load=_load, version=lambda: "1", aliases=["gemini"])
