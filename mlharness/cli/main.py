@@ -70,7 +70,9 @@ def _show_version(context: click.Context, parameter: click.Parameter, wanted: bo
 
 
 @click.group(cls=LazyGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version.")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version."
+)
 @click.pass_context
 def command(context: click.Context) -> None:
     """Benchmark machine-learning models under MLPerf's rules.
@@ -122,12 +124,12 @@ def _report(error: BaseException, as_json: bool) -> ExitCode:
 
         traceback.print_exception(error)
     message, remedy = _words(error, code)
-    if as_json:
-        from mlharness.cli.output import print_document
+    from mlharness.cli.output import print_document, printable
 
+    if as_json:
         print_document({"error": {"message": message, "remedy": remedy}, **getattr(error, "details", {})})
     label = "Interrupted" if code == ExitCode.INTERRUPTED else f"Error: {message}"
-    print("\n".join(line for line in (label, remedy) if line), file=sys.stderr)
+    print(printable("\n".join(line for line in (label, remedy) if line)), file=sys.stderr)
     return code
 
 

@@ -55,4 +55,4 @@ def _long_names(param: click.Parameter) -> list[str]:
 
 
 def _see_help(context: click.Context | None) -> str:
-    return f"See: {context.command_path} --help" if context is not None else ""
+    return f"See: {context.command_path if context is not None else 'mlh'} --help"
