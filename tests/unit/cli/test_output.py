@@ -55,15 +55,16 @@ def test_a_table_is_neither_cut_nor_read_as_markup(capsys: pytest.CaptureFixture
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("color", "variable", "seen"), [(True, "", True), (False, "", False), (True, "1", False)])
+@pytest.mark.parametrize(("color", "variable", "seen"), [(True, None, True), (False, None, False), (True, "1", False)])
 def test_colour_is_for_terminals_that_want_it(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], color: bool, variable: str, seen: bool
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], color: bool, variable: str | None, seen: bool
 ) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     monkeypatch.setenv("TERM", "xterm-256color")
-    monkeypatch.setenv("NO_COLOR", variable)
-    for name in ("FORCE_COLOR", "TTY_COMPATIBLE"):
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE"):
         monkeypatch.delenv(name, raising=False)
+    if variable is not None:
+        monkeypatch.setenv("NO_COLOR", variable)
     Output(color=color).console().print("words", style="red")
     assert ("\x1b[31m" in capsys.readouterr().out) == seen
 

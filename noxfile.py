@@ -1,0 +1,144 @@
+"""Everything that checks mlharness: ``nox`` alone is what CI runs, ``nox -l`` lists the rest."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+PLUGINS = sorted(file.parent.name for file in ROOT.glob("plugins/*/pyproject.toml"))
+REFERENCE_PLUGINS = ("mlharness-onnxruntime", "mlharness-vision")
+"""What the README's first command needs beside the kernel."""
+NEEDED_BY_TESTS = {"mlharness-vision": ("mlharness-onnxruntime",)}
+"""Plugins whose tests run models of another plugin's framework."""
+EXTRAS = {"mlharness-vision": "test,origin"}
+"""Extras other than ``test`` alone that a plugin's own tests want."""
+LINTED = ("mlharness", "plugins", "tests", "noxfile.py")
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "venv"  # everyone who has Python and pip has it
+nox.options.reuse_venv = "no" if "CI" in os.environ else "yes"
+nox.options.error_on_external_run = True
+nox.options.sessions = ["tests", "plugins", "types", "lint", "docs", "wheel"]
+
+
+def tools(*groups: str) -> tuple[str, ...]:
+    """The pinned tools of these dependency groups of pyproject.toml."""
+    return nox.project.dependency_groups(nox.project.load_toml(ROOT / "pyproject.toml"), *groups)
+
+
+def folder(plugin: str, extras: str = "") -> str:
+    """What pip installs a plugin of this checkout from."""
+    return f"./plugins/{plugin}[{extras}]" if extras else f"./plugins/{plugin}"
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The kernel's tests, with the reference plugins installed, and how much of the kernel they cover."""
+    session.install(".", *map(folder, REFERENCE_PLUGINS), *tools("test"))
+    session.run("coverage", "erase")
+    try:
+        session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    finally:
+        session.run("coverage", "combine", "--quiet")
+        session.run("coverage", "report")
+
+
+@nox.session
+@nox.parametrize("plugin", PLUGINS, ids=PLUGINS)
+def plugins(session: nox.Session, plugin: str) -> None:
+    """A plugin's own tests, in an environment of its own."""
+    needed = map(folder, NEEDED_BY_TESTS.get(plugin, ()))
+    session.install(".", *needed, folder(plugin, EXTRAS.get(plugin, "test")), *tools("test"))
+    session.chdir(ROOT / "plugins" / plugin)
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy --strict on all Python of the project."""
+    session.install(".", *map(folder, PLUGINS), *tools("test", "types"))
+    session.run("mypy", "mlharness", "tests", "noxfile.py")
+    for plugin in PLUGINS:
+        # one by one, since each has modules of tests that the others have too
+        session.run("mypy", f"plugins/{plugin}")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, form, and the layers of the kernel."""
+    session.install(".", *tools("lint"))
+    session.run("ruff", "check", *LINTED)
+    session.run("ruff", "format", "--check", *LINTED)
+    session.run("lint-imports")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Generated passages are fresh, and examples work. ``nox -s docs -- --write`` mends the former."""
+    session.install(".", *map(folder, REFERENCE_PLUGINS), *tools("test", "docs"))
+    pages = ["README.md", *sorted(str(page.relative_to(ROOT)) for page in ROOT.glob("docs/**/*.md"))]
+    if "--write" in session.posargs:
+        session.run("python", "-m", "cogapp", "-r", *pages)
+        return
+    advice = "Mend it with: nox -s docs -- --write"
+    session.run("python", "-m", "cogapp", "--check", "--diff", f"--check-fail-msg={advice}", *pages)
+    session.run("python", "-m", "pytest", "tests/docs")
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """What a user gets from the index works: built, installed into an empty environment, run from another folder."""
+    session.install(*tools("wheel"))
+    scratch = Path(session.create_tmp()).absolute()
+    for name in ("dist", "empty", "elsewhere"):
+        shutil.rmtree(scratch / name, ignore_errors=True)
+    for source in (".", *map(folder, REFERENCE_PLUGINS)):
+        # by way of the sdist, which so proves complete
+        session.run("python", "-m", "build", "--outdir", str(scratch / "dist"), source)
+    session.run("python", "-m", "venv", str(scratch / "empty"))
+    python = str(scratch / "empty" / "bin" / "python")
+    wheels = sorted(map(str, (scratch / "dist").glob("*.whl")))
+    session.run(python, "-m", "pip", "install", "--quiet", *wheels, external=True)
+    try_installed(session, scratch)
+
+
+def try_installed(session: nox.Session, scratch: Path) -> None:
+    """Benchmark the README's model and check the manifests with the ``mlh`` of the empty environment."""
+    mlh = str(scratch / "empty" / "bin" / "mlh")
+    elsewhere = scratch / "elsewhere"
+    elsewhere.mkdir()
+    moved = {f"MLH_{kind}_DIR": str(elsewhere / kind.lower()) for kind in ("DATA", "CACHE", "CONFIG")}
+    manifests = sorted(map(str, [*ROOT.glob("manifests/*/*.yaml"), *ROOT.glob("plugins/*/src/*/manifests/*/*.yaml")]))
+    with session.chdir(elsewhere):
+        with (elsewhere / "result.json").open("w", encoding="utf-8") as printed:
+            session.run(
+                mlh, "bench", "efficientnet-lite0", "--json", env=moved, stdout=printed, stderr=None, external=True
+            )
+        session.run(mlh, "validate", *manifests, env=moved, external=True)
+    result = json.loads((elsewhere / "result.json").read_text(encoding="utf-8"))
+    if result["status"] != "valid":
+        session.error(f"the benchmark is {result['status']}: {result.get('invalid_reasons')}")
+    session.log(f"valid: {result['metric']}")
+
+
+@nox.session(default=False)
+def benchmarks(session: nox.Session) -> None:
+    """How fast mlharness itself is. Takes minutes, and wants an idle machine."""
+    session.install(".", *map(folder, REFERENCE_PLUGINS), *tools("test"))
+    session.run("python", "-m", "tests.benchmarks", *session.posargs)
+
+
+@nox.session(default=False, venv_backend="none")
+def dev(session: nox.Session) -> None:
+    """Make ``.venv`` with the kernel and all plugins editable, and every tool."""
+    session.run(sys.executable, "-m", "venv", ".venv", external=True)
+    editable = [word for source in (".", *map(folder, PLUGINS)) for word in ("--editable", source)]
+    pip = (".venv/bin/python", "-m", "pip", "install")
+    session.run(*pip, *editable, *tools("test", "types", "lint", "docs", "wheel"), external=True)
+    session.log("Activate it with: source .venv/bin/activate")
