@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mlharness.errors import RunError, UserError, did_you_mean
+from mlharness.errors import UserError, did_you_mean
 from mlharness.options import resolve_options
 from mlharness.providers import Arrays, Option
 
@@ -42,12 +42,12 @@ class ImageFiles:
             check_header(item)
 
     def sample(self, index: int) -> Arrays:
-        """The file's bytes, uint8 [bytes]. Raises RunError when the file cannot be read any more."""
+        """The file's bytes, uint8 [bytes]. Raises UserError when the file cannot be read any more."""
         item = self.items[index]
         try:
             return (np.fromfile(item.path, dtype=np.uint8),)
         except OSError as error:
-            raise RunError(f"image {item.file!r} cannot be read: {error}", "Do not change files in a run.") from error
+            raise UserError(f"image {item.file!r} cannot be read: {error}", "Do not change files in a run.") from error
 
     def label(self, index: int) -> int | None:
         """The class of one image, None when the manifest gives none."""

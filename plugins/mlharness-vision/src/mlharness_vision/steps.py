@@ -1,6 +1,7 @@
 """Sample steps for images: NumPy arrays in and out, no batch axis, no state, Pillow's own decoding and resizing.
 
-A step works on the first array of its sample and passes the others on unchanged.
+A step works on the first array of its sample and passes the others on unchanged. What is wrong with one sample is a
+UserError without the step's name: the runner adds the step and the sample.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mlharness.errors import RunError, UserError
+from mlharness.errors import UserError
 from mlharness.providers import Array, Arrays, Context, Option, StepFunction
 
 _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box")
@@ -34,24 +35,27 @@ LAYOUT = (Option("to", "string", "The order of the axes that comes out.", requir
 
 
 def make_decode(mode: str = "RGB") -> StepFunction:
-    """A file's bytes to pixels.
+    """Sample step: a file's bytes to pixels.
 
     Input: uint8 [bytes] of any format that Pillow reads. Output: uint8 [height, width, channels]; channels is 3, or 1
     for mode L. Transparency is dropped, and an orientation in the file's EXIF part is not applied.
 
     Raises:
-        RunError: (from the step) the bytes are not a complete image.
+        UserError: (from the step) the bytes are not a complete image.
     """
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     def decode(data: Array) -> Array:
         try:
             with Image.open(io.BytesIO(data.tobytes())) as image:
                 pixels = np.array(image.convert("L" if mode == "L" else "RGB"))
+        except UnidentifiedImageError as error:  # its own text is the buffer's address
+            raise UserError(
+                f"{data.size} bytes are not an image of a format that Pillow knows", "Replace the file."
+            ) from error
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise RunError(
-                f"step 'image.decode': {data.size} bytes are not an image that Pillow can decode: {error}",
-                "Replace the file.",
+            raise UserError(
+                f"{data.size} bytes are not an image that can be decoded: {error}", "Replace the file."
             ) from error
         if mode == "BGR":
             return np.ascontiguousarray(pixels[:, :, ::-1])
@@ -63,14 +67,14 @@ def make_decode(mode: str = "RGB") -> StepFunction:
 def make_resize(
     size: int | None = None, shape: Sequence[int] | None = None, interpolation: str = "bilinear"
 ) -> StepFunction:
-    """Resize with Pillow (its filters widen when an image shrinks, so they antialias).
+    """Sample step: resize with Pillow (its filters widen when an image shrinks, so they antialias).
 
     With ``size`` the shorter side becomes that long and the longer side keeps the proportion, rounded down; with
     ``shape`` the result is exactly [height, width]. Input and output: uint8 [height, width, channels], channels 1 or 3.
 
     Raises:
         UserError: not exactly one of size and shape is given, or it is not positive.
-        RunError: (from the step) the array is not such an image.
+        UserError: (from the step) the array is not such an image.
     """
     from PIL import Image
 
@@ -78,10 +82,10 @@ def make_resize(
     resampling = Image.Resampling[interpolation.upper()]
 
     def resize(pixels: Array) -> Array:
-        _check_image("image.resize", pixels)
+        _check_image(pixels)
         if pixels.dtype != np.uint8 or pixels.shape[2] not in (1, 3):
-            raise RunError(
-                f"step 'image.resize' got {pixels.dtype} {list(pixels.shape)}, and needs uint8 [height, width, 1 or 3]",
+            raise UserError(
+                f"got {pixels.dtype} {list(pixels.shape)}, and needs uint8 [height, width, 1 or 3]",
                 "Put it between 'image.decode' and 'image.normalize'.",
             )
         height, width = wanted or short_side_shape(pixels.shape[0], pixels.shape[1], size or 1)
@@ -103,23 +107,23 @@ def short_side_shape(height: int, width: int, size: int) -> tuple[int, int]:
 
 
 def make_center_crop(size: int | None = None, shape: Sequence[int] | None = None) -> StepFunction:
-    """Cut out the middle: a square of ``size``, or ``shape`` as [height, width].
+    """Sample step: cut out the middle: a square of ``size``, or ``shape`` as [height, width].
 
     An odd remainder leaves the extra row below and the extra column on the right. Input: any dtype
     [height, width, channels]; output: the same dtype, contiguous.
 
     Raises:
         UserError: not exactly one of size and shape is given, or it is not positive.
-        RunError: (from the step) the image is smaller than the cut.
+        UserError: (from the step) the image is smaller than the cut.
     """
     height, width = _wanted_shape("image.center-crop", size, shape) or (size or 1, size or 1)
 
     def crop(pixels: Array) -> Array:
-        _check_image("image.center-crop", pixels)
+        _check_image(pixels)
         top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
         if top < 0 or left < 0:
-            raise RunError(
-                f"step 'image.center-crop' got {list(pixels.shape)}, smaller than the {[height, width]} to cut out",
+            raise UserError(
+                f"got {list(pixels.shape)}, smaller than the {[height, width]} to cut out",
                 "Put 'image.resize' before it.",
             )
         return np.ascontiguousarray(pixels[top : top + height, left : left + width])
@@ -128,13 +132,13 @@ def make_center_crop(size: int | None = None, shape: Sequence[int] | None = None
 
 
 def make_normalize(mean: Sequence[float] = (0.0,), std: Sequence[float] = (1.0,), scale: float = 1.0) -> StepFunction:
-    """(pixels x scale - mean) / std, in float32.
+    """Sample step: (pixels x scale - mean) / std, in float32.
 
     Input: any number dtype [height, width, channels]. Output: float32 of the same shape.
 
     Raises:
         UserError: mean or std is empty, holds something else than numbers, or std holds 0.
-        RunError: (from the step) mean or std has neither one number nor one for each channel.
+        UserError: (from the step) mean or std has neither one number nor one for each channel.
     """
     means, deviations = _numbers("mean", mean), _numbers("std", std)
     if not deviations.all():
@@ -143,11 +147,11 @@ def make_normalize(mean: Sequence[float] = (0.0,), std: Sequence[float] = (1.0,)
     offset = (-means / deviations).astype(np.float32)
 
     def normalize(pixels: Array) -> Array:
-        _check_image("image.normalize", pixels)
+        _check_image(pixels)
         for name, values in (("mean", means), ("std", deviations)):
             if values.size not in (1, pixels.shape[2]):
-                raise RunError(
-                    f"step 'image.normalize': {name} has {values.size} numbers for {pixels.shape[2]} channels",
+                raise UserError(
+                    f"{name} has {values.size} numbers for {pixels.shape[2]} channels",
                     "Give one number, or one for each channel, and put the step before 'image.layout'.",
                 )
         result = np.multiply(pixels, factor, dtype=np.float32)
@@ -158,17 +162,17 @@ def make_normalize(mean: Sequence[float] = (0.0,), std: Sequence[float] = (1.0,)
 
 
 def make_layout(to: str) -> StepFunction:
-    """Move the channels: to CHW from [height, width, channels], to HWC from [channels, height, width].
+    """Sample step: move the channels: to CHW from [height, width, channels], to HWC from [channels, height, width].
 
     Any dtype, kept; the output is contiguous.
 
     Raises:
-        RunError: (from the step) the array has not three axes.
+        UserError: (from the step) the array has not three axes.
     """
     axes = (2, 0, 1) if to == "CHW" else (1, 2, 0)
 
     def layout(pixels: Array) -> Array:
-        _check_image("image.layout", pixels)
+        _check_image(pixels)
         return np.ascontiguousarray(pixels.transpose(axes))
 
     return _on_first(layout)
@@ -181,9 +185,9 @@ def _on_first(change: Callable[[Array], Array]) -> StepFunction:
     return step
 
 
-def _check_image(step: str, pixels: Array) -> None:
+def _check_image(pixels: Array) -> None:
     if pixels.ndim != 3:
-        raise RunError(f"step '{step}' got an array of shape {list(pixels.shape)}, and needs three axes")
+        raise UserError(f"got the shape {list(pixels.shape)}, and needs three axes", "Put 'image.decode' first.")
 
 
 def _wanted_shape(step: str, size: int | None, shape: Sequence[int] | None) -> tuple[int, int] | None:
