@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter_ns
 
 from mlharness.runner.executors import Executor
@@ -39,6 +39,16 @@ class _Completions:
         self._done.wait()
         return perf_counter_ns() - start
 
+    def time_queries(self, executor: Executor, ids: list[int], indices: list[int]) -> int:
+        """The same for as many queries of one sample each, issued at once."""
+        self._left = len(ids)
+        self._done.clear()
+        start = perf_counter_ns()
+        for one, index in zip(ids, indices, strict=True):
+            executor.issue([one], [index])
+        self._done.wait()
+        return perf_counter_ns() - start
+
 
 def calibrate(executor: Executor, samples: Sequence[int], scenario: str, samples_per_query: int) -> Calibration:
     """Measure the executor, which must be serving.
@@ -55,7 +65,8 @@ def calibrate(executor: Executor, samples: Sequence[int], scenario: str, samples
     if scenario in ("SingleStream", "MultiStream"):
         size = samples_per_query if scenario == "MultiStream" else 1
         return calibrate_latency(completions, executor, samples, size)
-    return calibrate_rate(completions, executor, samples)
+    burst = completions.time_queries if scenario == "Server" else completions.time_query
+    return calibrate_rate(burst, executor, samples)
 
 
 def calibrate_latency(
@@ -71,11 +82,11 @@ def calibrate_latency(
     return Calibration(median, size * 1e9 / max(1, median))
 
 
-def calibrate_rate(completions: _Completions, executor: Executor, samples: Sequence[int]) -> Calibration:
+def calibrate_rate(burst: Callable[[Executor, list[int], list[int]], int], executor: Executor, samples: Sequence[int]) -> Calibration:
     """Ever larger bursts, until one lasts long enough; each instance gets at least a few batches."""
     size = MIN_QUERIES * len(executor.workers)
-    while True:
-        elapsed = max(1, completions.time_query(executor, *_query(0, size, samples)))
+    while True:  # ends, since the bursts grow
+        elapsed = max(1, burst(executor, *_query(0, size, samples)))
         if elapsed >= SECONDS * 1e9:
             return Calibration(elapsed // size, size * 1e9 / elapsed)
         # Aim a little past the goal, but never more than tenfold on the word of a very short burst.

@@ -91,6 +91,9 @@ def apply_calibration(asked: Any, test: PlannedTest, calibration: Calibration) -
     elif test.scenario == "Offline" and "target_qps" not in test.user_conf:
         # Half as much again: a run that ends too early is INVALID, one that lasts longer is only longer.
         asked.offline_expected_qps = 1.5 * calibration.samples_per_second
+    elif test.scenario == "Server" and "target_qps" not in test.user_conf:
+        # The first trial of a rate search: queries that arrive at random need slack to meet a latency limit.
+        asked.server_target_qps = 0.5 * calibration.samples_per_second
 
 
 def apply_choices(asked: Any, test: PlannedTest) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from mlharness.plugins import Plugins
@@ -39,6 +40,8 @@ class Measurement:
         self.framework = plugins.catalog.frameworks.find(self.plan.framework.name).provider
         self.expected_s: float | None = None
         self.loaded = 0
+        self.duration_s = 0.0
+        self._began = 0.0
         self._preprocess, self._postprocess = bind(self.plan, plugins.catalog)
 
     def load(self) -> None:
@@ -90,6 +93,7 @@ class Measurement:
             )  # fmt: skip
         finally:
             gc.enable()
+        self.duration_s = perf_counter() - self._began
         self.executor.finish()
         for worker in self.executor.workers:
             worker.check_kept()
@@ -116,6 +120,7 @@ class Measurement:
             mode = "accuracy" if self.job.accuracy else "performance"
             total = len(indices) if self.job.accuracy else None
             self.channel.phase("measure", f"{self.plan.test.scenario}, {mode}", self.expected_s, total)
+            self._began = self._began or perf_counter()
         except BaseException as error:  # noqa: BLE001  # nothing may reach LoadGen, which would abort the process
             self.channel.fail(error)
 
@@ -152,4 +157,4 @@ def measure(job: Job, plugins: Plugins, channel: Channel) -> None:
     work.run(settings)
     cost = work.harness_cost()
     work.executor.each(Worker.close)
-    channel.send("measured", loaded=work.loaded, cost=cost)
+    channel.send("measured", loaded=work.loaded, duration_s=work.duration_s, cost=cost)

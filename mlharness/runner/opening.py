@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from packaging.specifiers import SpecifierSet
+
 from mlharness.errors import UserError
 from mlharness.manifest.files import resolve
 from mlharness.plan import RunPlan
@@ -31,7 +33,8 @@ def open_dataset(plan: RunPlan, plugins: Plugins) -> DataSet:
 
 
 def load_predictor(framework: FrameworkProvider, plan: RunPlan) -> Predictor:
-    """One predictor for a plan."""
+    """One predictor for a plan. Raises UserError when the installed framework or the model is not what it asks for."""
+    check_version(framework, plan.framework.version)
     model = Model(
         plan.model.name,
         tuple(Path(path) for path in plan.host.model_files),
@@ -45,6 +48,19 @@ def load_predictor(framework: FrameworkProvider, plan: RunPlan) -> Predictor:
     predictor = framework.load(model, plan.framework.device, options)
     check_inputs(predictor.inputs, plan)
     return predictor
+
+
+def check_version(framework: FrameworkProvider, wished: str) -> None:
+    """Raise UserError when the framework is not installed, or not in the range that binds."""
+    requirement = f"{framework.requirement or framework.name}{wished}"
+    try:
+        installed = framework.version()
+    except ImportError as error:
+        raise UserError(f"{framework.name} cannot be imported: {error}", f"Run: pip install '{requirement}'") from error
+    if wished and not SpecifierSet(wished).contains(installed, prereleases=True):
+        raise UserError(
+            f"{framework.name} {installed} is installed, and {wished} is asked for", f"Run: pip install '{requirement}'"
+        )
 
 
 def check_inputs(found: Sequence[TensorSpec], plan: RunPlan) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,19 +98,19 @@ def step_failure(stage: str, step: str, where: str, error: Exception) -> RunErro
 
 def bind(plan: RunPlan, catalog: Catalog) -> tuple[Pipeline, Pipeline]:
     """Both pipelines of a plan; inline blocks of one manifest share one namespace, as their author expects."""
-    namespace = types.ModuleType("manifest_code")
+    shared = {"namespace": types.ModuleType("manifest_code"), "filename": plan.host.model_manifest}
     attributes, options = dict(plan.model.attributes), dict(plan.framework.options)
 
     def make(stage: str, steps: Sequence[PlannedStep]) -> Pipeline:
-        bound = tuple(_bind_step(step, catalog, stage, namespace) for step in steps)
+        bound = tuple(_bind_step(step, catalog, stage, shared) for step in steps)
         return Pipeline(stage, bound, attributes, options)
 
     return make("preprocess", plan.preprocess), make("postprocess", plan.postprocess)
 
 
-def _bind_step(step: PlannedStep, catalog: Catalog, stage: str, namespace: types.ModuleType) -> BoundStep:
+def _bind_step(step: PlannedStep, catalog: Catalog, stage: str, shared: Mapping[str, object]) -> BoundStep:
     provider = catalog.steps.find(step.name).provider
-    extra = {"stage": stage, "namespace": namespace} if step.name == "python" else {}
+    extra = {"stage": stage, **shared} if step.name == "python" else {}
     make: Callable[..., StepFunction] = provider.make
     batch = provider.batch or (step.name == "python" and stage == "postprocess")
     try:

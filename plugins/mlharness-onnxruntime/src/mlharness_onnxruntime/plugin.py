@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from typing import Any
 
 from mlharness import hookimpl
@@ -52,12 +51,6 @@ def devices() -> Sequence[str]:
     return available_devices()
 
 
-def requirement() -> str:
-    """The distribution that carries ONNX Runtime here: the GPU variant when that is what is installed."""
-    installed = {distribution.name.lower() for distribution in metadata.distributions(name="onnxruntime-gpu")}
-    return "onnxruntime-gpu" if installed else "onnxruntime"
-
-
 @hookimpl
 def mlh_register_frameworks(registrar: FrameworkRegistrar) -> None:
     registrar.framework(
@@ -67,6 +60,6 @@ def mlh_register_frameworks(registrar: FrameworkRegistrar) -> None:
         devices=devices,
         options=OPTIONS,
         aliases=("ONNX Runtime", "ort"),
-        requirement=requirement(),
+        requirement="onnxruntime",
         threads="intra_op_num_threads",
     )

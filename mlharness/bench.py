@@ -1,0 +1,263 @@
+"""A run: a short tuple of named steps, each of which reads and fills one :class:`Run`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mlharness import rundir, supervise
+from mlharness.choices import Choices
+from mlharness.errors import RunError, UserError
+from mlharness.floor import null_floor_us
+from mlharness.manifest.documents import DataSetManifest, ModelManifest
+from mlharness.manifest.files import digest, resolve
+from mlharness.manifest.library import ManifestLibrary
+from mlharness.manifest.trust import TrustStore, require_trust
+from mlharness.measuring import Measured, measure
+from mlharness.observers import Observers
+from mlharness.paths import data_dir
+from mlharness.payloads import RunFinished, RunStarted
+from mlharness.plan import RunPlan
+from mlharness.planning import make_plan
+from mlharness.plugins import Plugins
+from mlharness.result import Findings, ended_early, make_result
+from mlharness.runner.job import Calibration, FetchJob, Job
+from mlharness.search import TRIAL_MIN_QUERIES, TRIAL_SECONDS, find_rate
+from mlharness.supervise import Watch
+from mlharness.system import describe_system
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be run: the manifests, the user's choices, the plugins, and the root of run directories."""
+
+    model: ModelManifest
+    dataset: DataSetManifest
+    choices: Choices
+    plugins: Plugins
+    root: Path
+    blocked: tuple[str, ...] = ()
+
+
+@dataclass
+class Run:
+    """One run in the making."""
+
+    request: Request
+    plan: RunPlan
+    directory: Path
+    observers: Observers
+    started: str
+    system: dict[str, Any] = field(default_factory=dict)
+    findings: Findings = field(default_factory=Findings)
+    result: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def runner_log(self) -> Path:
+        """Where the output of this run's runners is kept."""
+        return self.directory / rundir.RUNNER_LOG
+
+    def watch(self, prefix: str = "") -> Watch:
+        """Hands a runner's phases and progress on to the observers."""
+        return self.observers.watch(self.directory.name, prefix)
+
+    def test_directory(self, mode: str) -> Path:
+        """Where LoadGen's files of a mode go: a folder of its own only when there are two."""
+        return self.directory / mode if self.plan.test.mode == "both" else self.directory
+
+
+def prepare(model: str, choices: Choices, plugins: Plugins, root: Path, blocked: tuple[str, ...] = ()) -> Request:
+    """Find the manifests by name or path, and ask for trust. Raises UserError."""
+    library = ManifestLibrary(plugins.catalog)
+    found = library.model(model)
+    name = choices.dataset or found.dataset
+    if not name:
+        raise UserError(f"the manifest of {found.name} names no data set", "Choose one with --dataset; see mlh datasets.")
+    require_trust(found, choices.trust, TrustStore(data_dir() / "trusted.json"))
+    return Request(found, library.dataset(name), choices, plugins, root, blocked)
+
+
+def plan_without_fetching(request: Request) -> RunPlan:
+    """The plan as far as it is known before anything is downloaded; a missing file has the manifest's own sha256."""
+    base = request.model.origin.path.parent
+    files = []
+    for wish in request.model.files:
+        path = resolve(wish.source, base, wish.sha256, request.plugins.catalog)
+        files.append((path or Path(wish.source), digest(path) if path else wish.sha256 or ""))
+    return _plan(request, files)
+
+
+def bench(request: Request) -> dict[str, Any]:
+    """Do one run and return its result document, which also stands in ``result.json``.
+
+    Raises:
+        UserError: the run could not begin; nothing of it is left.
+        RunnerBug: a bug in mlharness, after the result has been written.
+        KeyboardInterrupt: the user stopped it, after the result has been written.
+    """
+    directory = rundir.create_run_directory(request.root, request.model.name, request.choices.scenario)
+    observers = Observers(request.plugins.manager)
+    try:
+        plan = _plan(request, fetch_files(request, directory, observers))
+        run = Run(request, plan, directory, observers, now())
+        write_plan(run)
+    except BaseException:
+        rundir.discard(directory)
+        raise
+    try:
+        for step in STEPS:
+            step(run)
+    except UserError:
+        if not run.findings.tests:
+            rundir.discard(directory)
+            raise
+        fail(run, "the run could not go on")
+        raise
+    except RunError as error:
+        fail(run, str(error))
+    except KeyboardInterrupt:
+        run.findings.interrupted = True
+        close(run)
+        raise
+    except Exception as error:
+        fail(run, f"a bug in mlharness: {error!r}")
+        raise
+    else:
+        close(run)
+    return run.result
+
+
+def fetch_files(request: Request, directory: Path, observers: Observers) -> list[tuple[Path, str]]:
+    """Path and sha256 of each model file; what is not here yet is brought by a runner."""
+    catalog, base = request.plugins.catalog, request.model.origin.path.parent
+    found = [(wish, resolve(wish.source, base, wish.sha256, catalog)) for wish in request.model.files]
+    missing = tuple((wish.source, wish.sha256) for wish, path in found if path is None)
+    fetched: dict[str, Path] = {}
+    if missing:
+        job = Job("fetch", request.blocked, directory=str(directory), fetch=FetchJob(missing, str(base.absolute())))
+        watch = observers.watch(directory.name)
+        outcome = supervise.run(job, watch, directory / rundir.RUNNER_LOG)
+        fetched = {message["source"]: Path(message["path"]) for message in outcome.all("fetched")}
+    paths = [path or fetched[wish.source] for wish, path in found]
+    return [(path, digest(path)) for path in paths]
+
+
+def _plan(request: Request, files: list[tuple[Path, str]]) -> RunPlan:
+    plugins = request.plugins
+    return make_plan(request.model, request.dataset, request.choices, plugins.catalog, files, request.blocked)
+
+
+def write_plan(run: Run) -> None:
+    """``plan.json``, and the observers learn of the run."""
+    rundir.write_json(run.directory / rundir.PLAN, run.plan.document())
+    run.observers.tell("mlh_on_run_started", RunStarted(run.directory.name, run.directory, run.plan.document()))
+
+
+def describe_host(run: Run) -> None:
+    """``system.json``."""
+    run.system = describe_system(run.request.choices.system_description)
+    rundir.write_json(run.directory / rundir.SYSTEM, run.system)
+
+
+def find_null_floor(run: Run) -> None:
+    """The null floor of this host, unless the run has no queries to time."""
+    if run.plan.test.mode != "accuracy":
+        detail = "what the harness itself costs, once per host and version"
+        run.findings.null_floor_us = null_floor_us(run.request.plugins, partial(run.watch().phase, "floor", detail, None))
+
+
+def measure_performance(run: Run) -> None:
+    """LoadGen's performance mode: Server without a rate searches for it first."""
+    if run.plan.test.mode == "accuracy":
+        return
+    test = run.plan.test
+    if test.scenario == "Server" and test.target_qps is None and "target_qps" not in test.user_conf:
+        run.findings.performance, run.findings.trials = search_rate(run)
+    else:
+        run.findings.performance = measure_long_enough(run)
+
+
+def measure_long_enough(run: Run) -> Measured:
+    """One test; a second one when the first ended too early, sized by what the first showed."""
+    directory = run.test_directory("performance")
+    measured = measure(run.plan, directory, run.watch(), run.runner_log)
+    if not ended_early(measured.log) or run.plan.test.target_qps is not None:
+        return measured
+    rundir.set_aside(directory, run.directory / "too-short")
+    scenario = run.plan.test.scenario
+    latency = int(measured.log.latencies(scenario)["mean"])
+    rate = measured.log.values.get("result_samples_per_second", measured.calibration.samples_per_second)
+    better = Calibration(min(latency, measured.calibration.query_latency_ns), max(rate, 1e-9))
+    return measure(run.plan, directory, run.watch("once more, longer: "), run.runner_log, calibration=better)
+
+
+def search_rate(run: Run) -> tuple[Measured, list[dict[str, Any]]]:
+    """Server's highest valid rate; the trials' logs are kept under ``search/``."""
+    count = 0
+
+    def trial(rate: float | None, calibration: Calibration | None) -> Measured:
+        nonlocal count
+        count += 1
+        plan = run.plan.with_test(
+            target_qps=rate, duration_s=TRIAL_SECONDS, min_queries=TRIAL_MIN_QUERIES, rules="quick"
+        )
+        folder = run.directory / "search" / f"trial-{count:02}"
+        return measure(plan, folder, run.watch(f"search, trial {count}: "), run.runner_log, calibration=calibration)
+
+    def confirm(rate: float, calibration: Calibration) -> Measured:
+        directory = run.test_directory("performance")
+        rundir.set_aside(directory, run.directory / "search" / "unconfirmed")
+        plan = run.plan.with_test(target_qps=rate)
+        watch = run.watch(f"confirming {rate:.4g} queries/s: ")
+        return measure(plan, directory, watch, run.runner_log, calibration=calibration)
+
+    return find_rate(trial, confirm)
+
+
+def measure_accuracy(run: Run) -> None:
+    """LoadGen's accuracy mode, then the metric over LoadGen's own log, each in a runner of its own."""
+    if run.plan.test.mode == "performance":
+        return
+    directory = run.test_directory("accuracy")
+    run.findings.accuracy = measure(run.plan, directory, run.watch(), run.runner_log, accuracy=True)
+    job = Job("score", run.request.blocked, run.plan, directory=str(directory))
+    run.findings.score = supervise.run(job, run.watch(), run.runner_log, run.plan.host.interpreter).one("scored")
+
+
+STEPS: tuple[Callable[[Run], None], ...] = (
+    describe_host,
+    find_null_floor,
+    measure_performance,
+    measure_accuracy,
+)
+
+
+def fail(run: Run, why: str) -> None:
+    """Close a run that cannot give what was asked for: its partial logs are set aside, the result says why."""
+    run.findings.failure = why
+    for name in ("", "performance", "accuracy"):
+        finished = {test.directory for test in run.findings.tests}
+        if run.directory / name not in finished:
+            rundir.set_aside(run.directory / name, run.directory / rundir.INCOMPLETE)
+    close(run)
+
+
+def close(run: Run) -> None:
+    """Write ``result.json`` and tell the observers; what they raise is added to the result's warnings."""
+    run.findings.warnings = list(run.observers.warnings)
+    run.result = make_result(run.plan, run.directory, run.findings, run.system, run.started, now())
+    rundir.write_json(run.directory / rundir.RESULT, run.result)
+    run.observers.tell("mlh_on_run_finished", RunFinished(run.directory.name, run.directory, run.result))
+    new = [warning for warning in run.observers.warnings if warning not in run.findings.warnings]
+    if new:
+        run.result["warnings"] += new
+        rundir.write_json(run.directory / rundir.RESULT, run.result)
+
+
+def now() -> str:
+    """The time in UTC, as results write it."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")

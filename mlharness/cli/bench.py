@@ -1,0 +1,156 @@
+"""``mlh bench``: one model, one scenario, one honest figure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mlharness.cli.exits import ExitCode, worst
+from mlharness.cli.options import block_option, complete_datasets, model_argument, output_options
+from mlharness.cli.output import Output
+from mlharness.errors import UserError
+from mlharness.plan import MODES, RULES, SCENARIOS
+
+if TYPE_CHECKING:
+    from mlharness.bench import Request
+    from mlharness.choices import Choices
+    from mlharness.plugins import Plugins
+
+_AT_LEAST_1 = click.IntRange(min=1)
+_POSITIVE = click.FloatRange(min=0, min_open=True)
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def _choice(values: Sequence[str]) -> click.Choice[str]:
+    return click.Choice(values, case_sensitive=False)
+
+
+_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    click.option("--dataset", metavar="NAME", shell_complete=complete_datasets, help="Data set, by name or path."),
+    click.option("--framework", metavar="NAME[==VERSION]", help="Framework instead of the manifest's."),
+    click.option("--scenario", type=_choice(SCENARIOS), default="SingleStream", show_default=True, help="LoadGen's."),
+    click.option("--mode", type=_choice(MODES), default="performance", show_default=True, help="LoadGen's, or both."),
+    click.option("--rules", type=_choice(RULES), default="quick", show_default=True, help="About 10 s, or MLPerf's."),
+    click.option("--device", metavar="DEVICE", default="cpu", show_default=True, help="cpu or cuda:N."),
+    click.option("--instances", type=_AT_LEAST_1, help="Predictors that work side by side."),
+    click.option("--threads", type=_AT_LEAST_1, help="Threads of each predictor."),
+    click.option("--batch-size", type=_AT_LEAST_1, help="Largest batch handed to a predictor."),
+    click.option("--max-wait", type=click.FloatRange(min=0), metavar="MS", help="Server: longest wait to fill a batch."),
+    click.option("--target-qps", type=_POSITIVE, help="Server: rate of queries; without it the rate is searched."),
+    click.option("--target-latency", type=_POSITIVE, metavar="MS", help="Server: latency limit."),
+    click.option("--duration", type=_POSITIVE, metavar="S", help="Least duration of a performance run."),
+    click.option("--min-queries", type=_AT_LEAST_1, help="Fewest queries of a performance run."),
+    click.option("--count", type=_AT_LEAST_1, metavar="N", help="Use only the first N samples of the data set."),
+    click.option("--warmup", type=_AT_LEAST_1, default=3, show_default=True, help="Batches before anything is timed."),
+    click.option("--seed", type=click.IntRange(min=0), help="Seed of LoadGen's schedule and sample order."),
+    click.option("--repeat", type=_AT_LEAST_1, default=1, show_default=True, help="Run the plan N times."),
+    click.option("--label", "labels", metavar="K=V", multiple=True, help="Note on the result; can be repeated."),
+    click.option("--option", "options", metavar="KEY=VALUE", multiple=True, help="Option of the framework; repeatable."),
+    click.option("--user-conf", type=_FILE, help="LoadGen's user.conf."),
+    click.option("--audit-conf", type=_FILE, help="LoadGen's audit.config."),
+    click.option("--system-description", type=_FILE, help="JSON with MLPerf's fields that only people know."),
+    click.option("--trust", is_flag=True, help="Let the manifest's Python be executed, now and later."),
+    click.option("--output", "root", type=click.Path(path_type=Path), help="Folder for run directories."),
+    click.option("--dry-run", is_flag=True, help="Print the plan, run nothing."),
+)
+
+
+def _bench_options(command: Any) -> Any:
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@click.command()
+@model_argument
+@_bench_options
+@block_option
+@output_options
+def command(model: str, block: Sequence[str], output: Output, **chosen: Any) -> ExitCode:
+    """Measure a model under MLPerf's rules.
+
+    MODEL is a manifest's name or path. The result is printed and kept in a run directory of its own.
+    """
+    from mlharness.bench import plan_without_fetching, prepare
+    from mlharness.cli.discovery import discover
+    from mlharness.errors import PluginError
+    from mlharness.paths import runs_dir
+
+    plugins = discover(block)
+    repeat, dry_run, root = chosen.pop("repeat"), chosen.pop("dry_run"), chosen.pop("root")
+    try:
+        request = prepare(model, _choices(**chosen), plugins, root or runs_dir(), tuple(block))
+        if dry_run:
+            output.show(plan_without_fetching(request).document, lambda: _show_plan(output, request))
+            return ExitCode.DONE
+        return _run(request, repeat, plugins, output)
+    except PluginError as error:
+        raise plugins.explain(error) from error
+
+
+def _choices(
+    *,
+    labels: Sequence[str],
+    options: Sequence[str],
+    max_wait: float | None,
+    target_latency: float | None,
+    duration: float | None,
+    **same: Any,
+) -> Choices:
+    from mlharness.choices import Choices
+
+    return Choices(
+        labels=dict(_label(text) for text in labels),
+        options=tuple(options),
+        max_wait_us=None if max_wait is None else round(max_wait * 1000),
+        target_latency_ms=target_latency,
+        duration_s=duration,
+        **same,
+    )
+
+
+def _label(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise UserError(f"--label {text!r} is no label", "Write --label KEY=VALUE.")
+    return key, value
+
+
+def _run(request: Request, repeat: int, plugins: Plugins, output: Output) -> ExitCode:
+    from mlharness.bench import bench
+    from mlharness.cli.progress import make_observer
+    from mlharness.cli.summary import show_result
+
+    results = []
+    for _ in range(repeat):
+        observer = make_observer(output)
+        plugins.manager.register(observer)
+        try:
+            result = bench(request)
+        finally:
+            observer.close()
+            plugins.manager.unregister(observer)
+        results.append(result)
+        if not output.json:
+            show_result(output, result, request.root / result["run_id"])
+    output.show(lambda: results[0] if repeat == 1 else {"results": results}, lambda: None)
+    return worst(*(exit_code_of(result) for result in results))
+
+
+def exit_code_of(result: dict[str, Any]) -> ExitCode:
+    """FAILED for anything but a valid run, ACCURACY for a valid one that misses its target."""
+    if result["status"] != "valid":
+        return ExitCode.FAILED
+    accuracy = result["accuracy"]
+    return ExitCode.ACCURACY if accuracy and accuracy["passed"] is False else ExitCode.DONE
+
+
+def _show_plan(output: Output, request: Request) -> None:
+    import yaml
+
+    from mlharness.bench import plan_without_fetching
+
+    output.line(yaml.safe_dump(plan_without_fetching(request).document(), sort_keys=False).rstrip())

@@ -1,0 +1,99 @@
+"""A result as people read it: verdict first, then the figure, then what it stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from mlharness.cli.output import Output, printable
+
+_NAMES = {
+    "early_stopping_latency_ss": "90th percentile latency (early stopping)",
+    "early_stopping_latency_ms": "99th percentile latency (early stopping)",
+    "result_90.00_percentile_latency_ns": "90th percentile latency (plain)",
+    "result_99.00_percentile_per_query_latency_ns": "99th percentile latency (plain)",
+    "result_completed_samples_per_sec": "completed samples a second",
+    "result_samples_per_second": "samples a second",
+}
+_STYLES = {"valid": "bold green", "invalid": "bold red", "failed": "bold red", "interrupted": "bold yellow"}
+
+
+def show_result(output: Output, result: Mapping[str, Any], directory: Path) -> None:
+    """Print a result on stdout."""
+    console = output.console()
+    console.print(Text(printable(headline(result)), style=_STYLES[result["status"]]))
+    table = Table.grid(padding=(0, 2))
+    for name, value in [*rows(result), ("run", str(directory))]:
+        table.add_row(Text(name, style="dim"), Text(printable(value)))
+    with console.capture() as captured:
+        console.print(table)
+    print("\n".join(line.rstrip() for line in captured.get().splitlines()))
+    for warning in result["warnings"]:
+        output.note(f"warning: {warning}")
+
+
+def headline(result: Mapping[str, Any]) -> str:
+    """What was run and the verdict: ``VALID (quick)`` for a quick run, VALID for one by MLPerf's rules."""
+    verdict = result["status"].upper() + (" (quick)" if result["rules"] == "quick" else "")
+    framework = result["framework"]
+    return f"{result['model']['name']} on {framework['name']}, {framework['device']}, {result['scenario']}: {verdict}"
+
+
+def rows(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Name and value of each line."""
+    if result["invalid_reasons"]:
+        yield "why", "\n".join(result["invalid_reasons"])
+    if result["metric"]:
+        yield _NAMES[result["metric"]["name"]], figure(result)
+    if result["latency_ns"]:
+        latency = result["latency_ns"]
+        yield "latency", ", ".join(f"{key} {milliseconds(latency[key])}" for key in ("mean", "p50", "p90", "p99", "max"))
+        count = f"{result['samples']:,} samples in {result['queries']:,} queries, {result['duration_s']:.1f} s"
+        yield "completed", count if result["queries"] > 1 else f"{result['samples']:,} samples in one query"
+    if result["accuracy"]:
+        yield "accuracy", accuracy(result["accuracy"])
+    harness = result["harness"]
+    if harness["us_per_query"] is not None:
+        unit = "sample" if result["scenario"] == "Offline" else "query"
+        floor = f" (null floor {harness['null_floor_us']:.1f} us)" if harness["null_floor_us"] else ""
+        yield "harness", f"{harness['us_per_query']:.1f} us a {unit}{floor}"
+    yield "set up", setup(result)
+
+
+def figure(result: Mapping[str, Any]) -> str:
+    """The figure with its unit; an MLPerf-rules figure says that nobody verified it."""
+    metric = result["metric"]
+    value = milliseconds(metric["value"]) if metric["unit"] == "ns" else f"{metric['value']:,.2f} {metric['unit']}"
+    return f"{value} ({result['unverified']})" if result["unverified"] else value
+
+
+def accuracy(found: Mapping[str, Any]) -> str:
+    """The score, how sure it is, and whether it meets its target."""
+    text = f"{found['metric']} {found['value']:.2f} {found['unit']}, n = {found['n']}"
+    if found["interval"]:
+        low, high = found["interval"]
+        text += f", 95 % interval {low:.2f} to {high:.2f}"
+    if found["passed"] is None:
+        return f"{text}, no target"
+    return f"{text}, target {found['target']:g}: {'met' if found['passed'] else 'NOT met'}"
+
+
+def setup(result: Mapping[str, Any]) -> str:
+    """What the figure stands on: framework, instances, batch, data set."""
+    framework, dataset = result["framework"], result["dataset"]
+    return (
+        f"{framework['name']} {framework['version'] or '?'}, {framework['instances']} x {framework['threads']} threads, "
+        f"batch {framework['batch_size']}, {dataset['name']} ({dataset['count']} samples), "
+        f"{result['system']['cpu']}"
+    )
+
+
+def milliseconds(nanoseconds: float) -> str:
+    """A latency in the unit in which it is easily read."""
+    if nanoseconds < 1e6:
+        return f"{nanoseconds / 1e3:.1f} us"
+    return f"{nanoseconds / 1e6:.3f} ms" if nanoseconds < 1e9 else f"{nanoseconds / 1e9:.3f} s"

@@ -1,0 +1,258 @@
+"""From a manifest and the user's choices to a RunPlan. Everything that can be wrong before a runner starts is found here."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from mlharness.choices import Choices
+from mlharness.cores import usable_cores
+from mlharness.errors import ManifestError, UserError
+from mlharness.manifest.documents import DataSetManifest, ModelManifest, Step
+from mlharness.options import parse_option, resolve_options
+from mlharness.plan import (
+    HostPart,
+    PlannedBatching,
+    PlannedDataSet,
+    PlannedFile,
+    PlannedFramework,
+    PlannedMetric,
+    PlannedModel,
+    PlannedStep,
+    PlannedTest,
+    RunPlan,
+)
+from mlharness.providers import FrameworkProvider
+from mlharness.registrars import Catalog, Registered
+from mlharness.userconf import read_user_conf
+
+MLPERF_MIN_DURATION_S = 600.0
+
+
+def make_plan(
+    model: ModelManifest,
+    dataset: DataSetManifest,
+    choices: Choices,
+    catalog: Catalog,
+    files: Sequence[tuple[Path, str]],
+    blocked: Sequence[str] = (),
+) -> RunPlan:
+    """Resolve everything.
+
+    Args:
+        model: the model's manifest.
+        dataset: the data set's manifest.
+        choices: the user's.
+        catalog: what the plugins provide.
+        files: local path and sha256 of each model file, in the manifest's order.
+        blocked: plugins that runners must not load either.
+
+    Raises:
+        UserError: a choice that does not go with the manifest, the rules or what the plugins provide.
+    """
+    framework, version = find_framework(model, choices, catalog)
+    test = plan_test(model, choices)
+    return RunPlan(
+        model=plan_model(model, files),
+        framework=plan_framework(model, choices, framework, version),
+        dataset=plan_dataset(dataset, choices, catalog),
+        preprocess=plan_steps(model, model.preprocess, "preprocess", catalog),
+        postprocess=plan_steps(model, model.postprocess, "postprocess", catalog),
+        metric=plan_metric(model, choices, catalog),
+        test=test,
+        batching=PlannedBatching(
+            first(choices.batch_size, model.bench.batch_size, 1), first(choices.max_wait_us, model.bench.max_wait_us, 0)
+        ),
+        warmup=choices.warmup,
+        host=plan_host(model, dataset, choices, files, blocked),
+        labels=choices.labels,
+    )
+
+
+def first(*values: Any) -> Any:
+    """The first value that is not None."""
+    return next(value for value in values if value is not None)
+
+
+def find_framework(
+    model: ModelManifest, choices: Choices, catalog: Catalog
+) -> tuple[Registered[FrameworkProvider], str]:
+    """The framework to run on, and the version range that binds: the user's, else the manifest's."""
+    if choices.framework is None:
+        return catalog.frameworks.find(model.framework.name), model.framework.version
+    try:
+        wished = Requirement(choices.framework)
+    except InvalidRequirement as error:
+        raise UserError(f"--framework {choices.framework!r}: {error}", "Write NAME or NAME==VERSION.") from error
+    found = catalog.frameworks.find(wished.name)
+    same = found is catalog.frameworks.find(model.framework.name)
+    return found, str(wished.specifier) or (model.framework.version if same else "")
+
+
+def plan_model(model: ModelManifest, files: Sequence[tuple[Path, str]]) -> PlannedModel:
+    """The model with the hashes of its files."""
+    planned = tuple(PlannedFile(wish.source, sha256) for wish, (_, sha256) in zip(model.files, files, strict=True))
+    return PlannedModel(
+        model.name, model.version, model.origin.sha256, model.weights, model.modality, planned,
+        model.inputs, model.outputs, model.attributes, model.allow_non_finite,
+    )  # fmt: skip
+
+
+def plan_framework(
+    model: ModelManifest, choices: Choices, framework: Registered[FrameworkProvider], version: str
+) -> PlannedFramework:
+    """The framework with every option resolved: the command line's, else the manifest's, else the default."""
+    provider, what = framework.provider, f"framework {framework.name!r}"
+    of_manifest = model.framework.options if choices.framework is None else {}
+    given = {**of_manifest, **dict(parse_option(provider.options, what, text) for text in choices.options)}
+    if choices.scenario == "SingleStream" and first(choices.instances, 1) != 1:
+        raise UserError(f"--instances {choices.instances}: SingleStream has one query at a time", "Leave it out.")
+    return PlannedFramework(
+        framework.name, framework.plugin, version, choices.device, resolve_options(what, provider.options, given),
+        choices.instances, choices.threads,
+    )  # fmt: skip
+
+
+def plan_dataset(dataset: DataSetManifest, choices: Choices, catalog: Catalog) -> PlannedDataSet:
+    """The data set with every option resolved."""
+    found = catalog.datasets.find(dataset.provider)
+    options = resolve_options(f"data set {dataset.name!r}", found.provider.options, dataset.options)
+    return PlannedDataSet(
+        dataset.name, dataset.version, found.name, found.plugin, dataset.origin.sha256, options, choices.count
+    )
+
+
+def plan_steps(model: ModelManifest, steps: Sequence[Step], stage: str, catalog: Catalog) -> tuple[PlannedStep, ...]:
+    """Named steps with every parameter resolved. Raises ManifestError naming file, line and step."""
+    planned = []
+    for step in steps:
+        where = f"{model.origin.path.name}:{step.line}: {stage}"
+        try:
+            found = catalog.steps.find(step.name)
+            parameters = resolve_options(f"step {step.name!r}", found.provider.parameters, parameters_of(step))
+        except UserError as error:
+            raise ManifestError(f"{where}: {error.message}", error.remedy) from error
+        planned.append(PlannedStep(step.name, found.plugin, parameters))
+    return tuple(planned)
+
+
+def parameters_of(step: Step) -> Mapping[str, Any]:
+    """A step's parameters; inline Python is also told its line, so that tracebacks point into the manifest."""
+    return {**step.parameters, "line": step.line} if step.inline else step.parameters
+
+
+def plan_metric(model: ModelManifest, choices: Choices, catalog: Catalog) -> PlannedMetric | None:
+    """The metric and the bytes that it reads back. Raises UserError when accuracy is asked for and cannot be had."""
+    if choices.mode != "performance":
+        check_accuracy_possible(model)
+    if model.metric is None:
+        return None
+    found = catalog.metrics.find(model.metric.name)
+    options = resolve_options(f"metric {found.name!r}", found.provider.options, model.metric.options)
+    return PlannedMetric(
+        found.name, found.plugin, options, model.metric.target, found.provider.response(options),
+        found.provider.higher_is_better,
+    )  # fmt: skip
+
+
+def check_accuracy_possible(model: ModelManifest) -> None:
+    """Raise UserError when a figure of accuracy would mean nothing."""
+    if model.weights == "random":
+        raise UserError(
+            f"{model.name} has random weights: its accuracy says nothing",
+            "Use --mode performance, or a manifest with trained weights.",
+        )
+    if model.metric is None:
+        raise UserError(f"the manifest of {model.name} names no metric", "Add metric: {name: top1}, or another metric.")
+
+
+def plan_test(model: ModelManifest, choices: Choices) -> PlannedTest:
+    """LoadGen's settings, as far as they are known before the calibration."""
+    conf = {}
+    if choices.user_conf is not None:
+        conf = read_user_conf(choices.user_conf, model.mlperf.model, choices.scenario)
+    if choices.rules == "mlperf":
+        check_mlperf_rules(choices)
+    limit = choices.target_latency_ms
+    if limit is None and "target_latency" not in conf:
+        limit = model.mlperf.server_target_latency_ms
+    return PlannedTest(
+        scenario=choices.scenario,
+        mode=choices.mode,
+        rules=choices.rules,
+        mlperf_model=model.mlperf.model,
+        target_qps=choices.target_qps,
+        target_latency_ns=None if limit is None or choices.scenario != "Server" else round(limit * 1e6),
+        duration_s=choices.duration_s,
+        min_queries=choices.min_queries,
+        performance_sample_count=model.mlperf.performance_sample_count,
+        seed=choices.seed,
+        user_conf=conf,
+        audit_conf_sha256=file_sha256(choices.audit_conf),
+    )
+
+
+def check_mlperf_rules(choices: Choices) -> None:
+    """Raise UserError for a choice that MLPerf's rules do not leave to the user."""
+    if choices.duration_s is not None and choices.duration_s < MLPERF_MIN_DURATION_S:
+        raise UserError(
+            f"--duration {choices.duration_s:g}: MLPerf's rules ask for at least {MLPERF_MIN_DURATION_S:g} s",
+            "Leave --duration out, or use --rules quick.",
+        )
+    if choices.seed is not None:
+        raise UserError("--seed: MLPerf's rules fix the seeds", "Leave --seed out, or use --rules quick.")
+
+
+def file_sha256(path: Path | None) -> str:
+    """The sha256 of a small file's bytes, empty for None. Raises UserError when it cannot be read."""
+    if path is None:
+        return ""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}", "Check the path.") from error
+
+
+def plan_host(
+    model: ModelManifest,
+    dataset: DataSetManifest,
+    choices: Choices,
+    files: Sequence[tuple[Path, str]],
+    blocked: Sequence[str],
+) -> HostPart:
+    """What this host decides: instances and threads from its usable cores, and the paths."""
+    cores = usable_cores()
+    instances, threads = share_cores(
+        len(cores),
+        first(choices.instances, model.bench.instances, 0),
+        first(choices.threads, model.bench.threads, 0),
+        one_instance=choices.scenario == "SingleStream" or choices.device != "cpu",
+    )
+    return HostPart(
+        cores=cores,
+        instances=instances,
+        threads=threads,
+        interpreter=sys.executable,
+        model_manifest=str(model.origin.path.absolute()),
+        dataset_manifest=str(dataset.origin.path.absolute()),
+        model_files=tuple(str(path) for path, _ in files),
+        user_conf=str(choices.user_conf.absolute()) if choices.user_conf else "",
+        audit_conf=str(choices.audit_conf.absolute()) if choices.audit_conf else "",
+        blocked=tuple(blocked),
+    )
+
+
+def share_cores(cores: int, instances: int, threads: int, one_instance: bool) -> tuple[int, int]:
+    """Predictors and threads of each, of which 0 means undecided.
+
+    Undecided, a scenario that can keep many predictors busy gets one single-threaded predictor per core, which serves
+    more samples a second than one predictor with every core.
+    """
+    if not instances:
+        instances = 1 if one_instance else max(1, cores // (threads or 1))
+    return instances, threads or max(1, cores // instances)

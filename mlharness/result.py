@@ -1,0 +1,217 @@
+"""The record of one run: ``result.json``, in the form of ``schemas/result.v1.schema.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from mlharness.loadgen_log import LoadGenLog
+from mlharness.measuring import Measured
+from mlharness.plan import PlannedMetric, RunPlan
+
+SCHEMA_VERSION = 1
+Status = Literal["valid", "invalid", "failed", "interrupted"]
+UNVERIFIED = "unverified: not verified by MLCommons"
+
+
+@dataclass
+class Findings:
+    """What a run has found so far; a result can be made of it at any time."""
+
+    performance: Measured | None = None
+    accuracy: Measured | None = None
+    score: Mapping[str, Any] | None = None
+    null_floor_us: float | None = None
+    trials: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    failure: str = ""
+    interrupted: bool = False
+
+    @property
+    def tests(self) -> list[Measured]:
+        """The tests that ended."""
+        return [test for test in (self.performance, self.accuracy) if test is not None]
+
+
+def make_result(
+    plan: RunPlan, directory: Path, findings: Findings, system: Mapping[str, Any], started: str, finished: str
+) -> dict[str, Any]:
+    """The result document. Figures are LoadGen's; a failed run has none."""
+    reasons = invalid_reasons(findings)
+    shown = findings.performance if status(findings, reasons) in ("valid", "invalid") else None
+    last = findings.tests[-1] if findings.tests else None
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": directory.name,
+        "plan_sha256": plan.sha256,
+        "status": status(findings, reasons),
+        "rules": plan.test.rules,
+        "unverified": UNVERIFIED if plan.test.rules == "mlperf" else None,
+        "invalid_reasons": reasons,
+        "warnings": [*standing_warnings(plan, shown), *findings.warnings],
+        "model": describe_model(plan),
+        "framework": describe_framework(plan, last),
+        "dataset": describe_dataset(plan, last),
+        "scenario": plan.test.scenario,
+        "mode": plan.test.mode,
+        "metric": describe_figure(plan, shown),
+        "latency_ns": shown.log.latencies(plan.test.scenario) if shown else None,
+        "samples": shown.measured["cost"]["samples"] if shown else None,
+        "queries": int(shown.log.need("result_query_count")) if shown else None,
+        "duration_s": shown.measured["duration_s"] if shown else None,
+        "errors": sum(test.log.error_count for test in findings.tests),
+        "accuracy": describe_accuracy(plan.metric, findings.score),
+        "harness": describe_harness(plan, shown, findings.null_floor_us),
+        "calibration": describe_calibration(findings),
+        "system": summarise_system(system),
+        "started": started,
+        "finished": finished,
+        "labels": dict(plan.labels),
+    }
+
+
+def status(findings: Findings, reasons: Sequence[str]) -> Status:
+    """Interrupted before failed before invalid before valid."""
+    if findings.interrupted:
+        return "interrupted"
+    if findings.failure:
+        return "failed"
+    return "invalid" if reasons else "valid"
+
+
+def invalid_reasons(findings: Findings) -> list[str]:
+    """Why the run is not valid: its failure, LoadGen's verdict, or errors that LoadGen noted."""
+    reasons = [findings.failure] if findings.failure else []
+    if findings.interrupted:
+        reasons.append("interrupted by the user")
+    performance = findings.performance
+    if performance is not None and not performance.log.valid:
+        reasons += performance.log.invalid_reasons()
+    for test in findings.tests:
+        if test.log.error_count:
+            reasons.append(f"LoadGen noted {test.log.error_count} errors: {'; '.join(test.log.errors[:3])}")
+    return reasons
+
+
+def standing_warnings(plan: RunPlan, shown: Measured | None) -> list[str]:
+    """What a reader of the figure must know, whatever happened."""
+    warnings = []
+    if plan.model.weights == "random":
+        warnings.append("random weights: the figure is about speed only")
+    if shown is not None and shown.log.figure(plan.test.scenario).plain:
+        warnings.append("early stopping gave no estimate: the figure is the plain percentile")
+    return warnings
+
+
+def describe_model(plan: RunPlan) -> dict[str, Any]:
+    """Which model, by hashes."""
+    return {
+        "name": plan.model.name,
+        "version": plan.model.version,
+        "manifest_sha256": plan.model.manifest_sha256,
+        "weights": plan.model.weights,
+        "files": [{"path": file.source, "sha256": file.sha256} for file in plan.model.files],
+    }
+
+
+def describe_framework(plan: RunPlan, test: Measured | None) -> dict[str, Any]:
+    """Which framework, how it was set, and where it ran."""
+    return {
+        "name": plan.framework.name,
+        "version": test.prepared["framework_version"] if test else None,
+        "wished": plan.framework.version,
+        "plugin": plan.framework.plugin,
+        "device": plan.framework.device,
+        "instances": plan.host.instances,
+        "threads": plan.host.threads,
+        "batch_size": plan.batching.batch_size,
+        "max_wait_us": plan.batching.max_wait_us,
+        "options": dict(plan.framework.options),
+        "environment": plan.host.interpreter,
+    }
+
+
+def describe_dataset(plan: RunPlan, test: Measured | None) -> dict[str, Any]:
+    """Which data, how many samples there are, and the most that were loaded at once."""
+    return {
+        "name": plan.dataset.name,
+        "manifest_sha256": plan.dataset.manifest_sha256,
+        "count": test.prepared["dataset_count"] if test else plan.dataset.count,
+        "loaded": test.measured["loaded"] if test else None,
+    }
+
+
+def describe_figure(plan: RunPlan, shown: Measured | None) -> dict[str, Any] | None:
+    """LoadGen's figure under LoadGen's key; None in accuracy mode and for a failed run."""
+    return msgspec.to_builtins(shown.log.figure(plan.test.scenario)) if shown else None
+
+
+def describe_accuracy(metric: PlannedMetric | None, score: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The score beside its target; ``passed`` is None when there is no target."""
+    if metric is None or score is None:
+        return None
+    return {
+        "metric": metric.name,
+        "value": score["value"],
+        "unit": score["unit"],
+        "n": score["n"],
+        "interval": score["interval"],
+        "target": metric.target,
+        "passed": meets_target(metric, score["value"]),
+    }
+
+
+def meets_target(metric: PlannedMetric, value: float) -> bool | None:
+    """Whether a score is good enough; None without a target."""
+    if metric.target is None:
+        return None
+    return value >= metric.target if metric.higher_is_better else value <= metric.target
+
+
+def describe_harness(plan: RunPlan, shown: Measured | None, null_floor_us: float | None) -> dict[str, Any]:
+    """mlharness's own cost in this run, in microseconds a query (Offline: a sample), beside the null floor."""
+    described: dict[str, Any] = {"us_per_query": None, "null_floor_us": null_floor_us}
+    if shown is None:
+        return described
+    cost = shown.measured["cost"]
+    count = cost["samples"] if plan.test.scenario == "Offline" else shown.log.need("result_query_count")
+    return described | {
+        "us_per_query": 1e6 * cost["harness_s"] / count,
+        "predict_us_per_query": 1e6 * cost["predict_s"] / count,
+        "postprocess_us_per_query": 1e6 * cost["postprocess_s"] / count,
+        "samples_per_batch": cost["samples"] / cost["batches"],
+        "switch_interval_s": shown.prepared["switch_interval_s"],
+    }
+
+
+def describe_calibration(findings: Findings) -> dict[str, Any] | None:
+    """What LoadGen was told to expect and why, its settings, and the trials of a rate search."""
+    test = findings.performance
+    if test is None:
+        return None
+    return {**test.prepared["calibration"], "settings": test.settings, "trials": findings.trials}
+
+
+def summarise_system(system: Mapping[str, Any]) -> dict[str, Any]:
+    """The few facts that a reader wants beside a figure; ``system.json`` has the rest."""
+    return {
+        "host": system["host"],
+        "cpu": system["cpu"]["model"],
+        "usable_cores": len(system["cpu"]["usable_cores"]),
+        "memory_bytes": system["memory_bytes"],
+        "os": system["os"],
+        "virtualised": system["virtualised"],
+    }
+
+
+def ended_early(log: LoadGenLog) -> bool:
+    """True when the only rule that failed is the minimum duration: LoadGen was told to expect too little."""
+    return (
+        not log.valid
+        and log.values.get("result_min_duration_met") is False
+        and log.values.get("result_perf_constraints_met") is not False
+    )

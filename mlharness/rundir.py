@@ -1,0 +1,66 @@
+"""Run directories: the source of truth. Each file is written whole or not at all; without ``result.json`` a run is incomplete."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from mlharness.errors import UserError
+
+RESULT = "result.json"
+PLAN = "plan.json"
+SYSTEM = "system.json"
+RUNNER_LOG = "runner.log"
+INCOMPLETE = "incomplete"
+
+
+def create_run_directory(root: Path, model: str, scenario: str) -> Path:
+    """A new directory ``<UTC time>-<model>-<scenario>-<6 hex>`` under ``root``, which is made when it is missing.
+
+    Raises:
+        UserError: the root is not a folder, or nothing can be written there.
+    """
+    stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    directory = root / f"{stamp}-{model}-{scenario}-{secrets.token_hex(3)}"
+    try:
+        directory.mkdir(parents=True)
+    except OSError as error:
+        raise UserError(
+            f"cannot make a run directory in {root}: {error.strerror}", "Choose a writable folder with --output DIR."
+        ) from error
+    return directory
+
+
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
+    """Write a JSON file atomically and durably. Raises UserError when the disk refuses."""
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        with partial.open("w") as stream:
+            json.dump(document, stream, indent=2, allow_nan=False)
+            stream.write("\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise UserError(f"cannot write {path}: {error.strerror}", "Free some space, or use --output DIR.") from error
+
+
+def set_aside(source: Path, target: Path) -> None:
+    """Move LoadGen's files from one folder to another, so that the next test, or a reader, does not take them for its own."""
+    files = [path for path in source.glob("mlperf_log_*") if path.is_file()]
+    if files:
+        target.mkdir(parents=True, exist_ok=True)
+    for path in files:
+        path.replace(target / path.name)
+
+
+def discard(directory: Path) -> None:
+    """Remove a run that never measured anything."""
+    shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,218 @@
+"""The parent's side of a runner: start it, follow it, and turn whatever becomes of it into an outcome or an error.
+
+A runner has a session (and so a process group) of its own: Ctrl-C reaches only the parent, which then ends the group.
+Its standard output and error go to a file, so that a framework's chatter never mixes with ``--json``.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import msgspec
+
+from mlharness.errors import RunError, UserError
+from mlharness.runner.channel import COUNTERS
+from mlharness.runner.job import Job, Message
+
+REDRAW_S = 1.0
+"""How often progress is told while a runner works; more often would take time from what is measured."""
+
+
+class RunnerBug(Exception):
+    """An exception in mlharness's own code, in a runner; carries the runner's traceback."""
+
+
+@dataclass
+class Watch:
+    """What a caller wants to be told: each phase, and progress (phase, done, total, elapsed seconds)."""
+
+    phase: Callable[[str, str, float | None], None] = lambda name, detail, expected_s: None
+    progress: Callable[[str, int, int | None, float], None] = lambda phase, done, total, elapsed_s: None
+
+
+@dataclass
+class Outcome:
+    """Every message of a runner that ended well, by event; of a repeated event, all."""
+
+    messages: list[Message] = field(default_factory=list)
+
+    def one(self, event: str) -> Message:
+        """The one message of that event. Raises RunError when the runner never sent it."""
+        for message in self.messages:
+            if message["event"] == event:
+                return message
+        raise RunError(f"the runner ended without sending {event!r}")
+
+    def all(self, event: str) -> list[Message]:
+        """Every message of that event, in order."""
+        return [message for message in self.messages if message["event"] == event]
+
+
+def run(job: Job, watch: Watch, log: Path, interpreter: str = sys.executable) -> Outcome:
+    """Run one job in a runner process of its own.
+
+    Args:
+        job: what to do.
+        watch: is told of phases and progress, on this thread.
+        log: file to which the runner's output is appended.
+        interpreter: the Python of the environment that has the framework.
+
+    Raises:
+        UserError, RunError: what the runner reported, or that it was killed.
+        RunnerBug: an exception that only a bug in mlharness explains.
+        BaseException: whatever interrupts the wait; the runner is ended first.
+    """
+    with _runner(job, log, interpreter) as (process, messages, counters):
+        follow = _Follow(watch, counters)
+        for line in _lines(messages, follow.tick):
+            follow.take(json.loads(line))
+        code = process.wait()
+    return follow.outcome(code, log)
+
+
+@contextmanager
+def _runner(
+    job: Job, log: Path, interpreter: str
+) -> Iterator[tuple[subprocess.Popen[bytes], int, memoryview]]:
+    """The running process, the pipe on which it talks, and its counters. All are gone afterwards."""
+    reader, writer = os.pipe()
+    shared = tempfile.TemporaryFile()  # noqa: SIM115  # closed below, after the process
+    shared.truncate(COUNTERS * 8)
+    process = None
+    try:
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                [interpreter, "-m", "mlharness.runner", str(writer), str(shared.fileno())],
+                stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT,
+                pass_fds=(writer, shared.fileno()), start_new_session=True,
+            )  # fmt: skip
+        os.close(writer)
+        writer = -1
+        hand_over(job, process)
+        yield process, reader, memoryview(mmap.mmap(shared.fileno(), COUNTERS * 8)).cast("q")
+    finally:
+        if process is not None:
+            end_group(process)
+        os.close(reader)
+        if writer >= 0:
+            os.close(writer)
+        shared.close()
+
+
+def hand_over(job: Job, process: subprocess.Popen[bytes]) -> None:
+    """Write the job to the runner, whose standard input stays open: its end would tell the runner to stop."""
+    assert process.stdin is not None, "asked for a pipe"
+    try:
+        process.stdin.write(msgspec.json.encode(job) + b"\n")
+        process.stdin.flush()
+    except BrokenPipeError:
+        pass  # it died at once; the wait for its messages finds out how
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a runner and everything that it started, and collect it.
+
+    SIGKILL at once: the runner holds nothing that is worth saving, and native code may never return to a handler.
+    """
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass  # it has ended by itself, and left nobody behind
+    if process.stdin is not None:
+        try:
+            process.stdin.close()
+        except BrokenPipeError:
+            pass  # it died before it had read its job
+    process.wait()
+
+
+def _lines(pipe: int, tick: Callable[[], None]) -> Iterator[bytes]:
+    """Whole lines from the pipe until it closes; ``tick`` is called whenever a redraw is due."""
+    waiting = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        while True:
+            if not selector.select(REDRAW_S):
+                tick()
+                continue
+            chunk = os.read(pipe, 1 << 16)
+            if not chunk:
+                return
+            *lines, waiting = (waiting + chunk).split(b"\n")
+            yield from lines
+
+
+class _Follow:
+    """What has been heard from a runner so far."""
+
+    def __init__(self, watch: Watch, counters: memoryview) -> None:
+        self._watch, self._counters = watch, counters
+        self._outcome = Outcome()
+        self._failure: Message | None = None
+        self._phase, self._total, self._since = "start", None, monotonic()
+        self._done = False
+
+    def take(self, message: Message) -> None:
+        """One message."""
+        event = message["event"]
+        if event == "phase":
+            self._phase, self._total, self._since = message["name"], message["total"], monotonic()
+            self._watch.phase(message["name"], message["detail"], message["expected_s"])
+        elif event == "total":
+            self._total = message["total"]
+        elif event == "failure":
+            self._failure = message
+        elif event == "done":
+            self._done = True
+        else:
+            self._outcome.messages.append(message)
+
+    def tick(self) -> None:
+        """Tell the progress of the phase."""
+        done = sum(self._counters)
+        self._watch.progress(self._phase, done, self._total, monotonic() - self._since)
+
+    def outcome(self, code: int, log: Path) -> Outcome:
+        """The outcome, or the error that the runner's end means."""
+        if self._failure is not None:
+            raise_failure(self._failure)
+        if not self._done or code != 0:
+            raise RunError(
+                f"the runner {describe_exit(code)} in phase {self._phase!r}", f"Its last words: {last_lines(log)}"
+            )
+        return self._outcome
+
+
+def raise_failure(failure: Mapping[str, Any]) -> None:
+    """Raise what a runner reported, as the kind of error that it is."""
+    if failure["kind"] == "user":
+        raise UserError(failure["message"], failure["remedy"])
+    if failure["kind"] == "run":
+        raise RunError(failure["message"], failure["remedy"])
+    raise RunnerBug(failure["traceback"])
+
+
+def describe_exit(code: int) -> str:
+    """How a process ended that did not say so itself."""
+    if code < 0:
+        return f"was killed by {signal.Signals(-code).name}"
+    return f"left with exit code {code} without a word"
+
+
+def last_lines(log: Path, count: int = 5) -> str:
+    """The end of a runner's output."""
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return " | ".join(lines[-count:]) or "none"

@@ -1,0 +1,69 @@
+"""MLPerf's user.conf: LoadGen itself applies it; the parent reads it to know which settings it already fixes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mlharness.errors import UserError, did_you_mean
+
+KEYS = frozenset(
+    {
+        "accuracy_log_rng_seed", "accuracy_log_sampling_target", "accuracy_sample_count_override", "coalesce_queries",
+        "infer_token_latencies", "max_async_queries", "max_duration", "max_query_count", "min_duration",
+        "min_query_count", "mode", "performance_issue_same", "performance_issue_same_index",
+        "performance_issue_unique", "performance_sample_count_override", "print_timestamps",
+        "sample_concatenate_permutation", "samples_per_query", "target_latency", "target_latency_percentile",
+        "target_qps", "token_latency_scaling_factor", "tpot_latency", "ttft_latency", "use_token_latencies",
+    }
+)  # fmt: skip
+"""The keys that LoadGen looks up in a user.conf; it ignores any other without a word."""
+
+REMEDY = "Write: model.scenario.key = number (with spaces around the equals sign)."
+SCENARIOS = ("SingleStream", "MultiStream", "Server", "Offline", "*")
+
+
+def read_user_conf(path: Path, model: str, scenario: str) -> dict[str, float]:
+    """The settings of a user.conf for one model and scenario.
+
+    Args:
+        path: the file; each line is ``model.scenario.key = number``, ``#`` begins a comment, ``*`` stands for all.
+        model: the model's key in mlperf.conf; empty matches only ``*``.
+        scenario: LoadGen's name.
+
+    Returns:
+        Values by key, as they stand in the file (times in milliseconds, percentiles in percent).
+
+    Raises:
+        UserError: a file that cannot be read, a line of another form, or a key that LoadGen would ignore.
+    """
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read: {error}", "Give the path of a user.conf.") from error
+    entries = dict(
+        entry for number, line in enumerate(lines, start=1) if (entry := parse_line(line, f"{path}:{number}"))
+    )
+    found = {}
+    # LoadGen's order of precedence, the weakest first.
+    for of_model, of_scenario in (("*", "*"), (model, "*"), ("*", scenario), (model, scenario)):
+        found.update({key: value for (m, s, key), value in entries.items() if (m, s) == (of_model, of_scenario)})
+    return found
+
+
+def parse_line(line: str, where: str) -> tuple[tuple[str, str, str], float] | None:
+    """One line as ((model, scenario, key), value); None for an empty one."""
+    text = line.partition("#")[0].strip()
+    if not text:
+        return None
+    words = text.split()  # as LoadGen does: it passes over "a=1" without a word
+    if len(words) != 3 or words[1] != "=" or words[0].count(".") < 2:
+        raise UserError(f"{where}: {text!r} is not a setting", REMEDY)
+    model, scenario, key = words[0].rsplit(".", 2)
+    if scenario not in SCENARIOS:
+        raise UserError(f"{where}: no scenario is named {scenario!r}", did_you_mean(scenario, SCENARIOS))
+    if key not in KEYS:
+        raise UserError(f"{where}: LoadGen has no setting {key!r}", did_you_mean(key, KEYS))
+    try:
+        return (model, scenario, key), float(words[2])
+    except ValueError:
+        raise UserError(f"{where}: {words[2]!r} is not a number", REMEDY) from None
