@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,11 +23,10 @@ def show_manifest(output: Output, manifest: Any) -> None:
     output.show(lambda: manifest, lambda: None)
     if output.json:
         return
-    for name in manifest.__dataclass_fields__:
-        value = getattr(manifest, name)
-        if output.verbose or value not in ("", (), {}, None, False):
-            plain = msgspec.to_builtins(value, enc_hook=str, str_keys=True)
-            _print_field(output, name, plain)
+    for field in dataclasses.fields(manifest):
+        value = getattr(manifest, field.name)
+        if output.verbose or value != _default(field):
+            _print_field(output, field.name, msgspec.to_builtins(value, enc_hook=str, str_keys=True))
 
 
 def _print_rows(output: Output, kind: str, rows: Sequence[dict[str, Any]]) -> None:
@@ -42,16 +42,23 @@ def _about(row: dict[str, Any]) -> list[str]:
     return [row["version"] or "", row["plugin"] or "", " ".join(about.split())]
 
 
+def _default(field: dataclasses.Field[Any]) -> Any:
+    """A field's default; for a field without one, something that equals nothing."""
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+
+
 def _print_field(output: Output, name: str, value: Any, indent: str = "") -> None:
-    """A field as ``name: value``, with what is inside it indented below."""
+    """A field as ``name: value``, with what is inside it indented below; empty things inside only with ``-v``."""
+    if indent and not output.verbose and value in (None, "", [], {}, ()):
+        return
     if isinstance(value, dict):
         output.line(f"{indent}{name}:")
         for key, inner in value.items():
             _print_field(output, str(key), inner, indent + "  ")
-    elif isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value):
+    elif isinstance(value, (list, tuple)) and any(isinstance(item, (dict, list, tuple)) for item in value):
         output.line(f"{indent}{name}:")
         for number, item in enumerate(value, start=1):
             _print_field(output, str(number), item, indent + "  ")
     else:
-        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        text = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
         output.line(f"{indent}{name}: {text.strip()}".replace("\n", f"\n{indent}  "))

@@ -43,7 +43,8 @@ def _problems(file: Path) -> list[tuple[str, dict[str, Any]]]:
     try:
         found = check_manifest(file)
     except UserError as error:
-        line = f"{file}: {' '.join(str(error).split())}"
+        told = " ".join(error.message.split())
+        line = told if told.startswith(f"{file}:") else f"{file}: {told}"
         return [(line, {"message": line, **dict.fromkeys(keys), "file": str(file)})]
     return [
         (str(problem), {"message": str(problem), **{key: getattr(problem, key) for key in keys}}) for problem in found
