@@ -1,0 +1,117 @@
+"""What a schema cannot say of a manifest: version ranges, requirements, names given twice, and Python that parses.
+
+Python is compiled here and never run.
+"""
+
+from __future__ import annotations
+
+import symtable
+import warnings
+from collections.abc import Iterator
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from mlharness.manifest.located import KeyPath, Located
+from mlharness.manifest.problems import Problem, dotted
+from mlharness.manifest.schema import problem_at
+
+PYTHON = "python"
+STAGES = ("preprocess", "postprocess")
+
+
+def find_mistakes(located: Located) -> list[Problem]:
+    """Every such problem of a file, sorted by line. What has the wrong type is passed over: the schema says that."""
+    checks = (check_range, check_requirements, check_tensor_names, check_steps)
+    found = [problem for check in checks for problem in check(located)]
+    return sorted(found, key=lambda problem: (problem.line, problem.key))
+
+
+def check_range(located: Located) -> Iterator[Problem]:
+    """``framework.version`` is a PEP 440 specifier set."""
+    framework = located.data.get("framework")
+    wish = framework.get("version") if isinstance(framework, dict) else None
+    if not isinstance(wish, str):
+        return
+    try:
+        SpecifierSet(wish)
+    except InvalidSpecifier:
+        suggestion = f"=={wish.strip()}" if _is_range(f"=={wish.strip()}") else ""
+        allowed = "a PEP 440 specifier set, as '>=1.17,<2'"
+        yield problem_at(located, ("framework", "version"), repr(wish), allowed, suggestion)
+
+
+def check_requirements(located: Located) -> Iterator[Problem]:
+    """Each of ``requires`` is a PEP 508 requirement."""
+    for key, wish in _items(located, "requires"):
+        try:
+            if isinstance(wish, str):
+                Requirement(wish)
+        except InvalidRequirement:
+            yield problem_at(located, key, repr(wish), "a PEP 508 requirement, as 'numpy>=1.23'")
+
+
+def check_tensor_names(located: Located) -> Iterator[Problem]:
+    """No two inputs, and no two outputs, have one name."""
+    for side in ("inputs", "outputs"):
+        seen: set[str] = set()
+        for key, tensor in _items(located, side):
+            name = tensor.get("name") if isinstance(tensor, dict) else None
+            if isinstance(name, str) and name in seen:
+                yield problem_at(located, (*key, "name"), f"{name!r} a second time", "a name of its own")
+            elif isinstance(name, str):
+                seen.add(name)
+
+
+def check_steps(located: Located) -> Iterator[Problem]:
+    """The step ``python`` has a source; the source compiles and defines the function of its stage."""
+    for stage in STAGES:
+        for key, step in _items(located, stage):
+            if step == PYTHON:
+                yield problem_at(located, key, "the step python without a source", "{python: SOURCE}")
+            elif isinstance(step, dict) and isinstance(step.get(PYTHON), str):
+                yield from check_source(located, (*key, PYTHON), step[PYTHON], stage)
+
+
+def check_source(located: Located, key: KeyPath, source: str, function: str) -> Iterator[Problem]:
+    """Python source of the file compiles and defines a function of that name; lines are those of the file."""
+    first = located.place(key).text_line
+    try:
+        defined = defined_names(source)
+    except SyntaxError as error:
+        line = first + max(error.lineno or 1, 1) - 1
+        yield Problem(str(located.path), line, dotted(key), f"Python that does not parse: {error.msg}")
+    # Source with a NUL byte; source nested deeper than the compiler goes.
+    except (ValueError, RecursionError, MemoryError, OverflowError) as error:
+        said = str(error) or type(error).__name__
+        yield Problem(str(located.path), first, dotted(key), f"Python that does not compile: {said}")
+    else:
+        if function not in defined:
+            needed = f"{function}(ctx, data)"
+            yield Problem(str(located.path), first, dotted(key), f"Python that does not define {needed}")
+
+
+def defined_names(source: str) -> set[str]:
+    """The names that a module's source binds at its top level. Raises what ``compile`` raises; runs nothing."""
+    with warnings.catch_warnings():
+        # What the compiler thinks of a manifest's style is not the business of who checks it.
+        warnings.simplefilter("ignore")
+        compile(source, "<manifest>", "exec", dont_inherit=True)
+        table = symtable.symtable(source, "<manifest>", "exec")
+    symbols = table.get_symbols()
+    return {symbol.get_name() for symbol in symbols if symbol.is_assigned() or symbol.is_imported()}
+
+
+def _items(located: Located, name: str) -> Iterator[tuple[KeyPath, object]]:
+    """The items of a list at the file's top, with their paths; none when it is no list."""
+    items = located.data.get(name)
+    for index, item in enumerate(items if isinstance(items, list) else []):
+        yield (name, index), item
+
+
+def _is_range(text: str) -> bool:
+    try:
+        SpecifierSet(text)
+    except InvalidSpecifier:
+        return False
+    return True
