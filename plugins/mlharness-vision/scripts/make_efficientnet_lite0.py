@@ -1,4 +1,4 @@
-"""Makes src/mlharness_vision/models/efficientnet-lite0.onnx from the original's PyPI packages (extra ``origin``).
+"""Makes src/mlharness_vision/models/efficientnet-lite0.onnx from the original's PyPI packages (extra ``make``).
 
 Run ``python scripts/make_efficientnet_lite0.py [FOLDER]``; the same packages give the same bytes.
 """

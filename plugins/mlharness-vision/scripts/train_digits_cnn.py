@@ -1,4 +1,4 @@
-"""Trains src/mlharness_vision/models/digits-cnn.onnx on scikit-learn's handwritten digits (extra ``origin``).
+"""Trains src/mlharness_vision/models/digits-cnn.onnx on scikit-learn's handwritten digits (extra ``make``).
 
 Run ``python scripts/train_digits_cnn.py [FOLDER]``: seconds on one core. It prints the accuracy on the held-out rows,
 which are those of the data set ``digits``. Seeded and on one thread, so the same packages give the same weights on the
