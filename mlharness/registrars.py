@@ -54,7 +54,7 @@ class Shelf(Generic[P]):
 
     def add(self, plugin: str, name: str, provider: P, aliases: Sequence[str] = ()) -> None:
         """Keep one provider. Raises PluginError for a name that could not be typed in a manifest."""
-        if not isinstance(name, str) or not _NAME.match(name):
+        if not _usable(name):
             raise PluginError(
                 f"{self.kind} name {name!r} is not usable", "Use lower-case letters, digits, '.', '_', '+' and '-'."
             )
@@ -205,6 +205,11 @@ class ManifestRegistrar(_Registrar):
         if not path.is_dir():
             raise PluginError(f"manifest folder {path} is not there", "Reinstall the plugin.")
         self.catalog.manifests.add(self.plugin, _fold(self.plugin), ManifestFolder(path))
+
+
+def _usable(name: object) -> bool:
+    """True for a name that can be typed in a manifest; a plugin may pass anything."""
+    return isinstance(name, str) and bool(_NAME.match(name))
 
 
 def check_callable(name: str, **functions: object) -> None:
