@@ -22,7 +22,7 @@ def main() -> None:
     channel = Channel(int(sys.argv[1]), int(sys.argv[2]))
     try:
         job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job)
-        lifeline.hold(sys.stdin.buffer)
+        lifeline.hold(sys.stdin.fileno())
         verb(job.verb)(job, build_manager(block=job.blocked), channel)
         channel.send("done")
     except BaseException as error:  # noqa: BLE001  # reported to the parent, which decides what it means

@@ -7,13 +7,12 @@ import os
 import signal
 import sys
 import threading
-from typing import BinaryIO
 
 _PR_SET_PDEATHSIG = 1
 
 
-def hold(lifeline: BinaryIO) -> None:
-    """End this process when ``lifeline`` (the parent's pipe) reaches its end.
+def hold(lifeline: int) -> None:
+    """End this process when ``lifeline`` (a descriptor of the parent's pipe) reaches its end.
 
     The kernel's own signal comes first, since a thread of ours does not run while native code holds the interpreter.
     """
@@ -22,7 +21,8 @@ def hold(lifeline: BinaryIO) -> None:
     threading.Thread(target=_wait_for_end, args=(lifeline,), name="lifeline", daemon=True).start()
 
 
-def _wait_for_end(lifeline: BinaryIO) -> None:
-    while lifeline.read(1):
+def _wait_for_end(lifeline: int) -> None:
+    # The descriptor itself, since a lock of a buffered stream would still be held when the interpreter ends.
+    while os.read(lifeline, 1):
         pass
     os._exit(130)
