@@ -204,7 +204,7 @@ class ManifestRegistrar(_Registrar):
         """Provide a folder of manifests that this plugin ships. Raises PluginError when it is not there."""
         if not path.is_dir():
             raise PluginError(f"manifest folder {path} is not there", "Reinstall the plugin.")
-        self.catalog.manifests.add(self.plugin, _fold(self.plugin), ManifestFolder(path))
+        self.catalog.manifests.add(self.plugin, self.plugin, ManifestFolder(path))
 
 
 def _usable(name: object) -> bool:

@@ -44,10 +44,9 @@ def revoke(prefix: str, output: Output) -> None:
 
 
 def _store() -> TrustStore:
-    from mlharness.manifest.trust import TrustStore
-    from mlharness.paths import data_dir
+    from mlharness.manifest.trust import user_trust
 
-    return TrustStore(data_dir() / "trust.json")
+    return user_trust()
 
 
 def _row(entry: Any) -> dict[str, Any]:

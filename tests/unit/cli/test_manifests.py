@@ -1,4 +1,4 @@
-"""``mlh models``, ``mlh datasets``, ``mlh validate`` and ``mlh trust``, on stand-ins for what reads manifests."""
+"""``mlh models``, ``mlh datasets``, ``mlh validate`` and ``mlh trust``: on stand-ins, then on what mlharness ships."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from click.shell_completion import ShellComplete
 from mlharness.cli.main import COMPLETE_VARIABLE, PROGRAM, command
 from mlharness.errors import ManifestError, UserError, did_you_mean
 from mlharness.manifest.documents import DataSetManifest, FrameworkWish, ModelFile, ModelManifest, Origin
+from mlharness.manifest.library import ManifestLibrary
+from mlharness.manifest.trust import user_trust
 from mlharness.providers import TensorSpec
+from mlharness.registrars import Catalog, ManifestRegistrar
+from mlharness.resources import resource_folder
 from tests.unit.cli.conftest import Mlh
 
 
@@ -193,30 +197,30 @@ def test_files_without_a_problem_end_with_0(mlh: Mlh) -> None:
     assert mlh("validate", "good.yaml", "--json").document == {"files": [{"file": "good.yaml", "problems": []}]}
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One trusted thing, as the store gives it."""
-
-    sha256: str
-    name: str
-
-
-class Store:
-    """A store of one entry."""
-
-    def entries(self) -> list[Entry]:
-        return [Entry("abc123", "some/model.yaml")]
-
-    def revoke(self, prefix: str) -> Entry:
-        if not "abc123".startswith(prefix):
-            raise UserError(f"nothing that is trusted begins with {prefix!r}", "See: mlh trust list")
-        return Entry("abc123", "some/model.yaml")
-
-
-def test_trust_is_listed_and_withdrawn(mlh: Mlh, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlharness.cli.trust._store", Store)
-    trusted = {"sha256": "abc123", "name": "some/model.yaml"}
-    assert mlh("trust", "list").out.splitlines()[1].split() == ["abc123", "some/model.yaml"]
-    assert mlh("trust", "list", "--json").document == {"trusted": [trusted]}
-    assert mlh("trust", "revoke", "abc", "--json").document == {"revoked": trusted}
+def test_trust_is_listed_and_withdrawn(mlh: Mlh, tmp_path: Path) -> None:
+    assert mlh("trust", "list").err.startswith("Nothing is trusted")
+    assert mlh("trust", "list", "--json").document == {"trusted": []}
+    user_trust().remember("abc123", tmp_path / "model.yaml")
+    assert mlh("trust", "list").out.splitlines()[1].split()[:2] == ["abc123", str(tmp_path / "model.yaml")]
     assert mlh("trust", "revoke", "xyz").code == 2
+    assert mlh("trust", "revoke", "abc", "--json").document["revoked"]["sha256"] == "abc123"
+    assert mlh("trust", "list", "--json").document == {"trusted": []}
+
+
+@pytest.fixture
+def _shipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real library, on the manifests of mlharness itself."""
+    catalog = Catalog()
+    ManifestRegistrar(catalog, "builtin-manifests").folder(resource_folder("manifests"))
+    monkeypatch.setattr("mlharness.cli.discovery.library", lambda block=(): ManifestLibrary(catalog))
+
+
+@pytest.mark.usefixtures("_shipped")
+@pytest.mark.parametrize("kind", ["models", "datasets"])
+def test_what_mlharness_ships_is_listed_shown_and_valid(mlh: Mlh, kind: str) -> None:
+    listed = {row["name"]: row for row in mlh(kind, "--json").document[kind]}
+    assert listed["null"]["error"] is None
+    shown = mlh(kind, "show", "null", "--json").document
+    assert shown["origin"]["plugin"] == "builtin-manifests"
+    assert mlh("validate", *[row["path"] for row in listed.values()]).code == 0
+    assert mlh(kind, "show", "nul").code == 2
