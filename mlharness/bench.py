@@ -76,7 +76,9 @@ def prepare(model: str, choices: Choices, plugins: Plugins, root: Path, blocked:
     found = library.model(model)
     name = choices.dataset or found.dataset
     if not name:
-        raise UserError(f"the manifest of {found.name} names no data set", "Choose one with --dataset; see mlh datasets.")
+        raise UserError(
+            f"the manifest of {found.name} names no data set", "Choose one with --dataset; see mlh datasets."
+        )
     require_trust(found, choices.trust, TrustStore(data_dir() / "trusted.json"))
     return Request(found, library.dataset(name), choices, plugins, root, blocked)
 
@@ -167,7 +169,9 @@ def find_null_floor(run: Run) -> None:
     """The null floor of this host, unless the run has no queries to time."""
     if run.plan.test.mode != "accuracy":
         detail = "what the harness itself costs, once per host and version"
-        run.findings.null_floor_us = null_floor_us(run.request.plugins, partial(run.watch().phase, "floor", detail, None))
+        run.findings.null_floor_us = null_floor_us(
+            run.request.plugins, partial(run.watch().phase, "floor", detail, None)
+        )
 
 
 def measure_performance(run: Run) -> None:

@@ -61,7 +61,9 @@ class LoadGenLog:
     def figure(self, scenario: str) -> Figure:
         """The figure that MLPerf reports for the scenario. Raises RunError when the log has none."""
         if scenario == "Server":
-            return Figure("result_completed_samples_per_sec", self.need("result_completed_samples_per_sec"), "samples/s")
+            return Figure(
+                "result_completed_samples_per_sec", self.need("result_completed_samples_per_sec"), "samples/s"
+            )
         if scenario == "Offline":
             return Figure("result_samples_per_second", self.need("result_samples_per_second"), "samples/s")
         single = scenario == "SingleStream"

@@ -84,9 +84,7 @@ def run(job: Job, watch: Watch, log: Path, interpreter: str = sys.executable) ->
 
 
 @contextmanager
-def _runner(
-    job: Job, log: Path, interpreter: str
-) -> Iterator[tuple[subprocess.Popen[bytes], int, memoryview]]:
+def _runner(job: Job, log: Path, interpreter: str) -> Iterator[tuple[subprocess.Popen[bytes], int, memoryview]]:
     """The running process, the pipe on which it talks, and its counters. All are gone afterwards."""
     reader, writer = os.pipe()
     shared = tempfile.TemporaryFile()  # noqa: SIM115  # closed below, after the process

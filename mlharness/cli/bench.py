@@ -38,7 +38,9 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--instances", type=_AT_LEAST_1, help="Predictors that work side by side."),
     click.option("--threads", type=_AT_LEAST_1, help="Threads of each predictor."),
     click.option("--batch-size", type=_AT_LEAST_1, help="Largest batch handed to a predictor."),
-    click.option("--max-wait", type=click.FloatRange(min=0), metavar="MS", help="Server: longest wait to fill a batch."),
+    click.option(
+        "--max-wait", type=click.FloatRange(min=0), metavar="MS", help="Server: longest wait to fill a batch."
+    ),
     click.option("--target-qps", type=_POSITIVE, help="Server: rate of queries; without it the rate is searched."),
     click.option("--target-latency", type=_POSITIVE, metavar="MS", help="Server: latency limit."),
     click.option("--duration", type=_POSITIVE, metavar="S", help="Least duration of a performance run."),
@@ -48,7 +50,9 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--seed", type=click.IntRange(min=0), help="Seed of LoadGen's schedule and sample order."),
     click.option("--repeat", type=_AT_LEAST_1, default=1, show_default=True, help="Run the plan N times."),
     click.option("--label", "labels", metavar="K=V", multiple=True, help="Note on the result; can be repeated."),
-    click.option("--option", "options", metavar="KEY=VALUE", multiple=True, help="Option of the framework; repeatable."),
+    click.option(
+        "--option", "options", metavar="KEY=VALUE", multiple=True, help="Option of the framework; repeatable."
+    ),
     click.option("--user-conf", type=_FILE, help="LoadGen's user.conf."),
     click.option("--audit-conf", type=_FILE, help="LoadGen's audit.config."),
     click.option("--system-description", type=_FILE, help="JSON with MLPerf's fields that only people know."),

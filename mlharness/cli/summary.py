@@ -51,7 +51,10 @@ def rows(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield _NAMES[result["metric"]["name"]], figure(result)
     if result["latency_ns"]:
         latency = result["latency_ns"]
-        yield "latency", ", ".join(f"{key} {milliseconds(latency[key])}" for key in ("mean", "p50", "p90", "p99", "max"))
+        yield (
+            "latency",
+            ", ".join(f"{key} {milliseconds(latency[key])}" for key in ("mean", "p50", "p90", "p99", "max")),
+        )
         count = f"{result['samples']:,} samples in {result['queries']:,} queries, {result['duration_s']:.1f} s"
         yield "completed", count if result["queries"] > 1 else f"{result['samples']:,} samples in one query"
     if result["accuracy"]:

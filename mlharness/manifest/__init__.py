@@ -1,1 +1,1 @@
-"""Manifests: YAML files of model and data-set authors, checked and turned into frozen dataclasses. Nothing is executed."""
+"""Manifests: YAML files of model and data-set authors, checked and made frozen dataclasses. Nothing is executed."""

@@ -69,9 +69,7 @@ def calibrate(executor: Executor, samples: Sequence[int], scenario: str, samples
     return calibrate_rate(burst, executor, samples)
 
 
-def calibrate_latency(
-    completions: _Completions, executor: Executor, samples: Sequence[int], size: int
-) -> Calibration:
+def calibrate_latency(completions: _Completions, executor: Executor, samples: Sequence[int], size: int) -> Calibration:
     """One query after another, each of ``size`` samples."""
     latencies: list[int] = []
     end = perf_counter_ns() + int(SECONDS * 1e9)
@@ -82,7 +80,9 @@ def calibrate_latency(
     return Calibration(median, size * 1e9 / max(1, median))
 
 
-def calibrate_rate(burst: Callable[[Executor, list[int], list[int]], int], executor: Executor, samples: Sequence[int]) -> Calibration:
+def calibrate_rate(
+    burst: Callable[[Executor, list[int], list[int]], int], executor: Executor, samples: Sequence[int]
+) -> Calibration:
     """Ever larger bursts, until one lasts long enough; each instance gets at least a few batches."""
     size = MIN_QUERIES * len(executor.workers)
     while True:  # ends, since the bursts grow

@@ -50,6 +50,7 @@ class Channel:
     def fail(self, error: BaseException) -> None:
         """Report the error and end this process at once, whatever its other threads are doing."""
         try:
+            traceback.print_exception(error)  # into the run directory's runner.log
             self.send("failure", **describe_failure(error, self.phase_name))
             sys.stdout.flush()
             sys.stderr.flush()

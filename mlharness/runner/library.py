@@ -152,7 +152,9 @@ class SampleLibrary:
 def check_arrays(arrays: Arrays, inputs: Sequence[TensorSpec], index: int) -> None:
     """Raise RunError unless preprocessing gave one array per input, with its dtype and shape (batch axis left out)."""
     if len(arrays) != len(inputs):
-        raise RunError(f"preprocess gives {len(arrays)} arrays for sample {index}, and the model has {len(inputs)} inputs")
+        raise RunError(
+            f"preprocess gives {len(arrays)} arrays for sample {index}, and the model has {len(inputs)} inputs"
+        )
     for array, spec in zip(arrays, inputs, strict=True):
         if not isinstance(array, np.ndarray):
             raise RunError(f"preprocess gives {type(array).__name__} for input {spec.name!r}, not a NumPy array")

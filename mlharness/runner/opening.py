@@ -74,8 +74,7 @@ def check_inputs(found: Sequence[TensorSpec], plan: RunPlan) -> None:
             )
         real = matching[0]
         fits = len(real.shape) == len(declared.shape) and all(
-            one is None or other is None or one == other
-            for one, other in zip(real.shape, declared.shape, strict=True)
+            one is None or other is None or one == other for one, other in zip(real.shape, declared.shape, strict=True)
         )
         if real.dtype != declared.dtype or not fits:
             raise UserError(

@@ -62,14 +62,16 @@ class Pipeline:
 
         The result is what the responses are made of. Without steps it is the first output.
         """
+        if not self.steps:
+            return outputs[0]
         arrays: Arrays = tuple(outputs)
-        context = self.context(indices) if self.steps else {}
+        context = self.context(indices)
         for step in self.steps:
             try:
                 arrays = self._batch_step(step, arrays, context, len(indices))
             except Exception as error:
                 raise step_failure(self.stage, step.name, f"samples {list(indices)[:8]}", error) from error
-        return arrays[0] if len(arrays) == 1 or not self.steps else list(arrays)
+        return arrays[0] if len(arrays) == 1 else list(arrays)
 
     @staticmethod
     def _batch_step(step: BoundStep, arrays: Arrays, context: Context, count: int) -> Arrays:
@@ -90,10 +92,10 @@ def as_tuple(result: Arrays | Array) -> Arrays:
 
 def step_failure(stage: str, step: str, where: str, error: Exception) -> RunError:
     """The failed run that an exception in a step is: it names the step and the sample."""
-    if isinstance(error, RunError):
-        return error
-    said = error.message if isinstance(error, MlharnessError) else f"{type(error).__name__}: {error}"
-    return RunError(f"{stage} step {step!r} failed on {where}: {said}", "The run directory's runner.log has the trace.")
+    trace = "The run directory's runner.log has the trace."
+    if isinstance(error, MlharnessError):
+        return RunError(f"{stage} step {step!r} failed on {where}: {error.message}", error.remedy or trace)
+    return RunError(f"{stage} step {step!r} failed on {where}: {type(error).__name__}: {error}", trace)
 
 
 def bind(plan: RunPlan, catalog: Catalog) -> tuple[Pipeline, Pipeline]:

@@ -75,7 +75,9 @@ def describe_mismatch(rows: object, count: int, dtype: object, shape: Sequence[i
     if isinstance(rows, np.ndarray):
         found = f"{rows.dtype} {list(rows.shape)}"
     elif isinstance(rows, Sequence):
-        kinds = sorted({f"{row.dtype} {list(row.shape)}" if isinstance(row, np.ndarray) else type(row).__name__ for row in rows})
+        kinds = sorted(
+            {f"{row.dtype} {list(row.shape)}" if isinstance(row, np.ndarray) else type(row).__name__ for row in rows}
+        )
         found = f"{len(rows)} rows of {', '.join(kinds[:3]) or 'nothing'}"
     else:
         found = type(rows).__name__

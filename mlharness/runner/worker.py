@@ -135,9 +135,7 @@ class Worker:
             ) from error
 
 
-def check_outputs(
-    outputs: object, predictor: Sequence[TensorSpec], manifest: Sequence[TensorSpec], count: int
-) -> None:
+def check_outputs(outputs: object, predictor: Sequence[TensorSpec], manifest: Sequence[TensorSpec], count: int) -> None:
     """Raise RunError unless the outputs are what the predictor and the manifest promise, for ``count`` samples."""
     if not isinstance(outputs, list) or not all(isinstance(output, np.ndarray) for output in outputs):
         raise RunError(f"predict returns {type(outputs).__name__}, and must return a list of NumPy arrays")
