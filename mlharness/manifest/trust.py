@@ -1,0 +1,147 @@
+"""Who may run Python that a manifest carries: what plugins ship, and what the user has read and trusted by its hash."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Protocol
+
+import filelock
+import msgspec
+
+from mlharness.errors import TrustError, UserError
+from mlharness.manifest.documents import ModelManifest
+from mlharness.paths import data_dir
+
+
+@dataclass(frozen=True)
+class TrustEntry:
+    """What is trusted: the sha256 of the file's bytes, the path that it had, and when it was trusted (UTC)."""
+
+    sha256: str
+    path: str
+    since: str
+
+
+class Trust(Protocol):
+    """What :func:`require_trust` needs of a store."""
+
+    def trusts(self, sha256: str) -> bool:
+        """True when bytes of this hash are trusted."""
+        ...
+
+    def remember(self, sha256: str, path: Path) -> None:
+        """Trust bytes of this hash from now on."""
+        ...
+
+
+class TrustStore:
+    """The hashes that one user trusts, in a JSON file that only that user can read or write.
+
+    Args:
+        path: the file; it and its folder are created when something is remembered.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def trusts(self, sha256: str) -> bool:
+        """True when bytes of this hash are trusted. Raises UserError as :meth:`entries` does."""
+        return any(entry.sha256 == sha256 for entry in self.entries())
+
+    def entries(self) -> Sequence[TrustEntry]:
+        """Everything that is trusted, oldest first. Raises UserError when the file cannot be read or is damaged."""
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=list[TrustEntry])
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise UserError(f"{self._path} cannot be read: {error.strerror}", "Check its permissions.") from error
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise UserError(
+                f"{self._path} is damaged: {error}", "Delete it, and give --trust again where it is asked for."
+            ) from error
+
+    def remember(self, sha256: str, path: Path) -> None:
+        """Trust bytes of this hash from now on. Raises UserError when the store cannot be written."""
+        since = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        with self._locked():
+            others = [entry for entry in self.entries() if entry.sha256 != sha256]
+            self._write([*others, TrustEntry(sha256, str(path.absolute()), since)])
+
+    def revoke(self, prefix: str) -> TrustEntry:
+        """Forget the one entry whose hash begins so, and return it. Raises UserError when there is none, or several."""
+        with self._locked():
+            entries = self.entries()
+            found = [entry for entry in entries if prefix and entry.sha256.startswith(prefix.lower())]
+            if not found:
+                raise UserError(f"nothing that is trusted has a hash beginning with {prefix!r}", "See: mlh trust list")
+            if len(found) > 1:
+                hashes = ", ".join(entry.sha256[: len(prefix) + 8] for entry in found)
+                raise UserError(f"{len(found)} hashes begin with {prefix!r}: {hashes}", "Give more digits.")
+            self._write([entry for entry in entries if entry is not found[0]])
+        return found[0]
+
+    def _locked(self) -> filelock.AcquireReturnProxy[filelock.BaseFileLock]:
+        """Held while the file is read and written again, so that two processes do not lose each other's entries."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            return filelock.FileLock(f"{self._path}.lock", mode=0o600).acquire()
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+
+    def _write(self, entries: Sequence[TrustEntry]) -> None:
+        """Replace the file; a crash leaves the old one or the new one."""
+        text = msgspec.json.format(msgspec.json.encode(entries), indent=2)
+        temporary = ""
+        try:
+            handle, temporary = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")  # mode 0600
+            with os.fdopen(handle, "wb") as file:
+                file.write(text + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(self._path)
+        except OSError as error:
+            if temporary:
+                Path(temporary).unlink(missing_ok=True)
+            raise _unwritable(self._path, error) from error
+
+
+def user_trust() -> TrustStore:
+    """The store of the user who runs this process."""
+    return TrustStore(data_dir() / "trusted.json")
+
+
+def require_trust(manifest: ModelManifest, granted: bool, store: Trust) -> None:
+    """Return when the manifest may run; what is granted now is remembered.
+
+    A manifest that a plugin ships, or that holds no Python, needs no trust.
+
+    Args:
+        manifest: what is going to run.
+        granted: the user said ``--trust``.
+        store: what the user has trusted before.
+
+    Raises:
+        TrustError: the manifest's Python has not been trusted.
+    """
+    origin = manifest.origin
+    if origin.plugin is not None or not manifest.inline:
+        return
+    if store.trusts(origin.sha256):
+        return
+    if granted:
+        store.remember(origin.sha256, origin.path)
+        return
+    raise TrustError(
+        f"{origin.path} holds Python that would run on this machine, and that nobody has trusted yet",
+        f"Read {origin.path}; if you trust it, run the command again with --trust. A changed file is asked for again.",
+    )
+
+
+def _unwritable(path: Path, error: OSError) -> UserError:
+    return UserError(f"{path} cannot be written: {error.strerror}", "Check its folder, or set MLH_DATA_DIR.")
