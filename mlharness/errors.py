@@ -43,7 +43,7 @@ class RunError(MlharnessError):
     """A run failed: it was started and can give no figure (exit code 3)."""
 
 
-class Interrupted(MlharnessError):
+class Interrupted(MlharnessError):  # noqa: N818  # the user wanted it: no error
     """The user stopped the run (exit code 130)."""
 
 

@@ -14,7 +14,7 @@ from mlharness.runner.job import Calibration, Job, Message
 
 @dataclass(frozen=True)
 class Measured:
-    """A test that ended: LoadGen's log, what the runner said before the test (``prepared``) and after (``measured``)."""
+    """A test that ended: LoadGen's log, and what the runner said before and after (``prepared``, ``measured``)."""
 
     directory: Path
     log: LoadGenLog

@@ -1,4 +1,4 @@
-"""From a manifest and the user's choices to a RunPlan. Everything that can be wrong before a runner starts is found here."""
+"""From a manifest and the user's choices to a RunPlan. What can be wrong before a runner starts is found here."""
 
 from __future__ import annotations
 

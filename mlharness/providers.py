@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
-import numpy as np
 import numpy.typing as npt
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -80,7 +79,7 @@ class Predictor(Protocol):
 
 
 class LoadPredictor(Protocol):
-    """``load(model, device, options, trace=None)``: see :class:`Predictor`. Raises UserError for what a user can mend."""
+    """``load(model, device, options, trace=None)`` makes a predictor; raises UserError for what a user can mend."""
 
     def __call__(self, model: Model, device: str, options: Mapping[str, Any], trace: Any = None) -> Predictor: ...
 
@@ -91,7 +90,6 @@ class FrameworkProvider:
 
     ``version`` and ``devices`` are called in the runner only, since they may import the framework. ``requirement``
     is the PEP 508 name of the distribution that carries the framework; ``threads`` the option that ``--threads`` sets.
-    ``unmeasurable`` marks the null framework, whose figures say nothing about a model.
     """
 
     name: str
@@ -112,7 +110,7 @@ class DataSet(Protocol):
         ...
 
     def check(self) -> None:
-        """Cheap check that every file is there and readable (headers only); raises UserError naming the first bad one."""
+        """Cheap check that every file is there and readable (headers only); UserError names the first bad one."""
         ...
 
     def sample(self, index: int) -> Arrays:

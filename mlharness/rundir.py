@@ -1,4 +1,7 @@
-"""Run directories: the source of truth. Each file is written whole or not at all; without ``result.json`` a run is incomplete."""
+"""Run directories: the source of truth.
+
+Each file is written whole or not at all; without ``result.json`` a run is incomplete.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,7 @@ def write_json(path: Path, document: Mapping[str, Any]) -> None:
 
 
 def set_aside(source: Path, target: Path) -> None:
-    """Move LoadGen's files from one folder to another, so that the next test, or a reader, does not take them for its own."""
+    """Move LoadGen's files to another folder, so that neither the next test nor a reader takes them for a run's own."""
     files = [path for path in source.glob("mlperf_log_*") if path.is_file()]
     if files:
         target.mkdir(parents=True, exist_ok=True)

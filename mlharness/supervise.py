@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -31,7 +31,7 @@ REDRAW_S = 1.0
 """How often progress is told while a runner works; more often would take time from what is measured."""
 
 
-class RunnerBug(Exception):
+class RunnerBug(Exception):  # noqa: N818  # it is a bug, and so called
     """An exception in mlharness's own code, in a runner; carries the runner's traceback."""
 
 
@@ -113,11 +113,9 @@ def _runner(job: Job, log: Path, interpreter: str) -> Iterator[tuple[subprocess.
 def hand_over(job: Job, process: subprocess.Popen[bytes]) -> None:
     """Write the job to the runner, whose standard input stays open: its end would tell the runner to stop."""
     assert process.stdin is not None, "asked for a pipe"
-    try:
+    with suppress(BrokenPipeError):  # it may die at once: the wait for its messages finds out how
         process.stdin.write(msgspec.json.encode(job) + b"\n")
         process.stdin.flush()
-    except BrokenPipeError:
-        pass  # it died at once; the wait for its messages finds out how
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
@@ -125,15 +123,11 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
 
     SIGKILL at once: the runner holds nothing that is worth saving, and native code may never return to a handler.
     """
-    try:
+    with suppress(ProcessLookupError):  # it may have ended by itself, and left nobody behind
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass  # it has ended by itself, and left nobody behind
     if process.stdin is not None:
-        try:
+        with suppress(BrokenPipeError):  # it may have died before it had read its job
             process.stdin.close()
-        except BrokenPipeError:
-            pass  # it died before it had read its job
     process.wait()
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Advance = Callable[[int, int], None]
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16  # the most that is lost when a download breaks off
 _TIMEOUT_S = (10, 60)  # to connect, and without a byte
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
@@ -149,9 +149,9 @@ class ResumingDownloader:
             return session.get(url, headers=headers, timeout=_TIMEOUT_S, stream=True)
         resumed = session.get(url, headers={**headers, "Range": f"bytes={done}-"}, timeout=_TIMEOUT_S, stream=True)
         fits = resumed.headers.get("Content-Range", "").startswith(f"bytes {done}-")
-        if resumed.ok and (resumed.status_code != 206 or fits):
+        if resumed.status_code != 416 and (resumed.status_code != 206 or fits):
             return resumed
-        # Beyond the end of the file, or another piece than was asked for: from the beginning.
+        # 416: the part goes beyond the file's end. Or the answer is another piece than was asked for.
         resumed.close()
         self.part.unlink(missing_ok=True)
         return session.get(url, headers=headers, timeout=_TIMEOUT_S, stream=True)

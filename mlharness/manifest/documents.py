@@ -68,7 +68,7 @@ class MetricWish:
 
 @dataclass(frozen=True)
 class MlperfFacts:
-    """What MLPerf's rules need to know: the key in mlperf.conf, Server's latency limit, the performance sample count."""
+    """What MLPerf's rules need: the key in mlperf.conf, Server's latency limit, the performance sample count."""
 
     model: str = ""
     server_target_latency_ms: float | None = None

@@ -133,7 +133,7 @@ class SortingExecutor(SlicingExecutor):
 
 
 class BatchingExecutor(PoolExecutor):
-    """Server: each worker takes what is waiting, up to the largest batch, and waits no longer than allowed to fill it."""
+    """Server: each worker takes what is waiting, up to the largest batch, and waits no longer than allowed."""
 
     def issue(self, ids: list[int], indices: list[int]) -> None:
         self._queue.put((ids, indices))

@@ -1,7 +1,7 @@
 """LoadGen, and the only module that knows it.
 
-What is known of LoadGen's hazards is dealt with here: mlperf.conf can be applied once per process, so a runner makes one
-test; the log folder must exist; response buffers are read while ``complete`` runs and never later.
+What is known of LoadGen's hazards is dealt with here: mlperf.conf can be applied once per process, so a runner makes
+one test; the log folder must exist; response buffers are read while ``complete`` runs and never later.
 """
 
 from __future__ import annotations
@@ -121,8 +121,9 @@ def check_query_memory(asked: Any, test: PlannedTest) -> None:
     }
     needed, free = rates[test.scenario] * seconds * BYTES_PER_QUERY, psutil.virtual_memory().available
     if needed > free * 0.8:
+        count = rates[test.scenario] * seconds
         raise UserError(
-            f"LoadGen would generate {rates[test.scenario] * seconds:.3g} queries for {seconds:g} s of {test.scenario}, "
+            f"LoadGen would generate {count:.3g} queries for {seconds:g} s of {test.scenario}, "
             f"which need {needed / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB are free",
             "Shorten --duration (with --rules quick), or measure a slower model.",
         )

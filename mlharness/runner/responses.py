@@ -1,4 +1,4 @@
-"""Response writers: they turn postprocessed rows into the bytes that LoadGen reads, in buffers that outlive the call."""
+"""Response writers turn postprocessed rows into the bytes that LoadGen reads, in buffers that outlive the call."""
 
 from __future__ import annotations
 
