@@ -89,8 +89,8 @@ def setup(result: Mapping[str, Any]) -> str:
     """What the figure stands on: framework, instances, batch, data set."""
     framework, dataset = result["framework"], result["dataset"]
     return (
-        f"{framework['name']} {framework['version'] or '?'}, "
-        f"{framework['instances']} x {framework['threads']} threads, batch {framework['batch_size']}, {dataset['name']} ({dataset['count']} samples), {result['system']['cpu']}"
+        f"{framework['name']} {framework['version'] or '?'}, {framework['instances']} x {framework['threads']} threads"
+        f", batch {framework['batch_size']}, {dataset['name']} ({dataset['count']} samples), {result['system']['cpu']}"
     )
 
 
