@@ -1,0 +1,119 @@
+"""Whose Python may run."""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlharness.errors import TrustError, UserError
+from mlharness.manifest.documents import FrameworkWish, ModelManifest, Origin, Step
+from mlharness.manifest.trust import TrustStore, require_trust, user_trust
+
+ONE, TWO = "ab" * 32, "ac" * 32
+PYTHON = Step("python", {"source": "def preprocess(ctx, data): ..."}, 1)
+NAMED = Step("image.decode", {}, 1)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> TrustStore:
+    return TrustStore(tmp_path / "deep" / "trusted.json")
+
+
+def manifest(
+    sha256: str = ONE, plugin: str | None = None, stage: str = "preprocess", step: Step = PYTHON
+) -> ModelManifest:
+    origin = Origin(Path("m.yaml"), sha256, plugin)
+    steps: dict[str, Any] = {stage: (step,)}
+    return replace(ModelManifest(origin, "m", "1", FrameworkWish("f")), **steps)
+
+
+def test_nothing_is_trusted_at_first_and_nothing_is_written(store: TrustStore, tmp_path: Path) -> None:
+    assert not store.trusts(ONE)
+    assert list(store.entries()) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_remembered_is_trusted_by_a_later_process(store: TrustStore, tmp_path: Path) -> None:
+    store.remember(ONE, Path("m.yaml"))
+    store.remember(TWO, Path("/n.yaml"))
+    store.remember(ONE, Path("/moved.yaml"))
+    again = TrustStore(tmp_path / "deep" / "trusted.json")
+    assert again.trusts(ONE)
+    assert again.trusts(TWO)
+    assert not again.trusts("ad" * 32)
+    assert [(entry.sha256, entry.path) for entry in again.entries()] == [(TWO, "/n.yaml"), (ONE, "/moved.yaml")]
+
+
+def test_only_the_user_can_read_it_and_no_temporary_file_stays(store: TrustStore, tmp_path: Path) -> None:
+    store.remember(ONE, Path("m.yaml"))
+    folder = tmp_path / "deep"
+    assert stat.S_IMODE((folder / "trusted.json").stat().st_mode) == 0o600
+    assert {path.name for path in folder.iterdir()} <= {"trusted.json", "trusted.json.lock"}
+
+
+def test_a_crash_while_writing_leaves_the_old_file(store: TrustStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.remember(ONE, Path("m.yaml"))
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mlharness.manifest.trust.os.fsync", fail)
+        with pytest.raises(UserError, match="cannot be written: No space left"):
+            store.remember(TWO, Path("m.yaml"))
+    assert [entry.sha256 for entry in store.entries()] == [ONE]
+
+
+def test_revoking(store: TrustStore) -> None:
+    store.remember(ONE, Path("/m.yaml"))
+    store.remember(TWO, Path("/n.yaml"))
+    with pytest.raises(UserError, match="2 hashes begin with 'a'"):
+        store.revoke("a")
+    for unknown in ("", "ff"):
+        with pytest.raises(UserError, match="nothing that is trusted"):
+            store.revoke(unknown)
+    assert store.revoke("AB").path == "/m.yaml"
+    assert [entry.sha256 for entry in store.entries()] == [TWO]
+
+
+@pytest.mark.parametrize("damaged", [b"", b"{", b'{"a": 1}', b'[{"sha256": 1}]', b"\xff"])
+def test_a_damaged_file_trusts_nothing_and_says_so(store: TrustStore, tmp_path: Path, damaged: bytes) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "trusted.json").write_bytes(damaged)
+    with pytest.raises(UserError, match="is damaged") as raised:
+        store.trusts(ONE)
+    assert "Delete it" in raised.value.remedy
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="cannot be written"):
+        TrustStore(tmp_path / "file" / "trusted.json").remember(ONE, Path("m.yaml"))
+
+
+def test_the_users_store_lies_in_the_data_directory(tmp_path: Path) -> None:
+    user_trust().remember(ONE, Path("m.yaml"))
+    assert (tmp_path / "data" / "trusted.json").is_file()
+
+
+def test_manifests_of_plugins_and_without_python_need_no_trust(store: TrustStore) -> None:
+    require_trust(manifest(plugin="one"), False, store)
+    require_trust(manifest(step=NAMED), False, store)
+    require_trust(manifest(step=NAMED), True, store)
+    assert list(store.entries()) == []
+
+
+@pytest.mark.parametrize("stage", ["preprocess", "postprocess"])
+def test_other_python_needs_trust_once(store: TrustStore, stage: str) -> None:
+    with pytest.raises(TrustError, match=r"m\.yaml holds Python") as raised:
+        require_trust(manifest(stage=stage), False, store)
+    assert "Read m.yaml" in raised.value.remedy
+    assert "--trust" in raised.value.remedy
+    require_trust(manifest(stage=stage), True, store)
+    require_trust(manifest(stage=stage), False, store)
+    with pytest.raises(TrustError):
+        require_trust(manifest(TWO, stage=stage), False, store)
