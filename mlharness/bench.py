@@ -16,10 +16,9 @@ from mlharness.floor import null_floor_us
 from mlharness.manifest.documents import DataSetManifest, ModelManifest
 from mlharness.manifest.files import digest, resolve
 from mlharness.manifest.library import ManifestLibrary
-from mlharness.manifest.trust import TrustStore, require_trust
+from mlharness.manifest.trust import require_trust, user_trust
 from mlharness.measuring import Measured, measure
 from mlharness.observers import Observers
-from mlharness.paths import data_dir
 from mlharness.payloads import RunFinished, RunStarted
 from mlharness.plan import RunPlan
 from mlharness.planning import make_plan
@@ -79,7 +78,7 @@ def prepare(model: str, choices: Choices, plugins: Plugins, root: Path, blocked:
         raise UserError(
             f"the manifest of {found.name} names no data set", "Choose one with --dataset; see mlh datasets."
         )
-    require_trust(found, choices.trust, TrustStore(data_dir() / "trusted.json"))
+    require_trust(found, choices.trust, user_trust())
     return Request(found, library.dataset(name), choices, plugins, root, blocked)
 
 

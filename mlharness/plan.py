@@ -42,7 +42,10 @@ class PlannedStep:
 
 @dataclass(frozen=True)
 class PlannedModel:
-    """The model: identity, weights, declared tensors, and whether non-finite outputs are allowed."""
+    """The model: identity, weights, declared tensors, and what its author vouches for.
+
+    ``allow_non_finite``: outputs may hold NaN or infinity; ``parallel``: inline Python may preprocess in several threads.
+    """
 
     name: str
     version: str
@@ -54,6 +57,7 @@ class PlannedModel:
     outputs: tuple[TensorSpec, ...]
     attributes: Mapping[str, Any]
     allow_non_finite: bool
+    parallel: bool = False
 
 
 @dataclass(frozen=True)

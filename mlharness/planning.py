@@ -99,7 +99,7 @@ def plan_model(model: ModelManifest, files: Sequence[tuple[Path, str]]) -> Plann
     planned = tuple(PlannedFile(wish.source, sha256) for wish, (_, sha256) in zip(model.files, files, strict=True))
     return PlannedModel(
         model.name, model.version, model.origin.sha256, model.weights, model.modality, planned,
-        model.inputs, model.outputs, model.attributes, model.allow_non_finite,
+        model.inputs, model.outputs, model.attributes, model.allow_non_finite, model.parallel,
     )  # fmt: skip
 
 

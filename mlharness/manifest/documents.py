@@ -108,6 +108,7 @@ class ModelManifest:
     mlperf: MlperfFacts = MlperfFacts()
     bench: BenchDefaults = BenchDefaults()
     allow_non_finite: bool = False
+    parallel: bool = False
     requires: tuple[str, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
 

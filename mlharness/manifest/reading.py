@@ -69,8 +69,8 @@ def make_model(located: Located, origin: Origin) -> ModelManifest:
     model = data.get("model", {})
     return ModelManifest(
         origin=origin,
-        **_given(data, "name", "version", "description", "license", "modality", "dataset", "allow_non_finite"),
-        **_given(data, "attributes"),
+        **_given(data, "name", "version", "description", "license", "modality", "dataset"),
+        **_given(data, "allow_non_finite", "parallel", "attributes"),
         **_tuples(data, "references", "requires"),
         **_given(model, "weights"),
         framework=FrameworkWish(**data["framework"]),

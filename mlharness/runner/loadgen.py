@@ -28,7 +28,7 @@ BYTES_PER_QUERY = 385
 """What LoadGen keeps for each query that it generates before the test."""
 
 QUICK_DURATION_MS = 10_000
-QUICK_MIN_QUERIES = {"SingleStream": 64, "MultiStream": 662}
+QUICK_MIN_QUERIES = {"SingleStream": 64, "MultiStream": 662, "Server": 662}
 """The fewest queries with which early stopping can speak of the 90th and the 99th percentile."""
 
 

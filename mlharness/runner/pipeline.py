@@ -32,11 +32,12 @@ class Pipeline:
     steps: tuple[BoundStep, ...]
     attributes: dict[str, object]
     options: dict[str, object]
+    parallel: bool = False
 
     @property
     def serial(self) -> bool:
         """True when samples must be processed one after another, on one thread."""
-        return any(step.serial for step in self.steps)
+        return not self.parallel and any(step.serial for step in self.steps)
 
     def context(self, indices: Sequence[int]) -> Context:
         """What the steps are told of a call."""
@@ -105,7 +106,7 @@ def bind(plan: RunPlan, catalog: Catalog) -> tuple[Pipeline, Pipeline]:
 
     def make(stage: str, steps: Sequence[PlannedStep]) -> Pipeline:
         bound = tuple(_bind_step(step, catalog, stage, shared) for step in steps)
-        return Pipeline(stage, bound, attributes, options)
+        return Pipeline(stage, bound, attributes, options, plan.model.parallel)
 
     return make("preprocess", plan.preprocess), make("postprocess", plan.postprocess)
 

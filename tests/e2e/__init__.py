@@ -1,0 +1,1 @@
+"""``mlh`` as a user runs it: real processes, real LoadGen, real models."""

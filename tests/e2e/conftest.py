@@ -1,0 +1,69 @@
+"""Runs ``mlh`` in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+MLH = (sys.executable, "-m", "mlharness.cli.main")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What one command left: its exit code, what it printed, and the folder that it wrote runs into."""
+
+    code: int
+    out: str
+    err: str
+    root: Path
+
+    @property
+    def document(self) -> Any:
+        """The one JSON document of stdout."""
+        return json.loads(self.out)
+
+    @property
+    def run(self) -> Path:
+        """The latest run directory."""
+        directory = max(self.root.iterdir(), key=lambda path: path.stat().st_mtime)
+        return directory
+
+    @property
+    def result(self) -> Any:
+        """The document of the latest run's ``result.json``."""
+        return json.loads((self.run / "result.json").read_text("utf-8"))
+
+
+Bench = Callable[..., Ran]
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """The tests' own environment, with the user's folders moved; the null floor is measured once for all."""
+    base = tmp_path_factory.mktemp("user")
+    folders = {f"MLH_{kind}_DIR": str(base / kind.lower()) for kind in ("DATA", "CACHE", "CONFIG")}
+    return {**os.environ, **folders, "MLH_BLOCK_PLUGINS": ""}
+
+
+@pytest.fixture
+def bench(environment: Mapping[str, str], tmp_path: Path) -> Bench:
+    """``bench(*arguments, env={...})``: ``mlh bench`` with run directories under the test's folder."""
+
+    def run(*arguments: str, env: Mapping[str, str] | None = None) -> Ran:
+        root = tmp_path / "runs"
+        done = subprocess.run(
+            [*MLH, "bench", *arguments, "--output", str(root)],
+            capture_output=True, text=True, check=False, timeout=240, cwd=tmp_path, env={**environment, **(env or {})},
+        )  # fmt: skip
+        assert "Traceback" not in done.stderr, done.stderr
+        return Ran(done.returncode, done.stdout, done.stderr, root)
+
+    return run
