@@ -44,7 +44,7 @@ class PlannedStep:
 class PlannedModel:
     """The model: identity, weights, declared tensors, and what its author vouches for.
 
-    ``allow_non_finite``: outputs may hold NaN or infinity; ``parallel``: inline Python may preprocess in several threads.
+    ``allow_non_finite``: outputs may hold NaN or infinity; ``parallel``: its Python may preprocess in threads.
     """
 
     name: str

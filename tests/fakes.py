@@ -23,16 +23,21 @@ def install_fakes(monkeypatch: pytest.MonkeyPatch, site: Path, *names: str) -> l
 
     Returns their entry points, for tests that want no other plugin: ``build_manager(entry_points=...)``.
     """
-    site.mkdir(exist_ok=True)
     for name in names:
-        project: dict[str, Any] = tomllib.loads((FAKES / name / "pyproject.toml").read_text("utf-8"))["project"]
-        module = next((FAKES / name).glob("*.py"))
-        shutil.copy(module, site)
-        monkeypatch.delitem(sys.modules, module.stem, raising=False)
-        _write_metadata(site, project)
+        monkeypatch.delitem(sys.modules, copy_fake(site, name).stem, raising=False)
     monkeypatch.syspath_prepend(str(site))
     found = metadata.distributions(path=[str(site)])
     return [entry for distribution in found for entry in distribution.entry_points]
+
+
+def copy_fake(site: Path, name: str) -> Path:
+    """Put one fake's module and metadata into the folder ``site``, for a process that has it on its path."""
+    site.mkdir(exist_ok=True)
+    module = next((FAKES / name).glob("*.py"))
+    project: dict[str, Any] = tomllib.loads((FAKES / name / "pyproject.toml").read_text("utf-8"))["project"]
+    shutil.copy(module, site)
+    _write_metadata(site, project)
+    return module
 
 
 def _write_metadata(site: Path, project: dict[str, Any]) -> None:

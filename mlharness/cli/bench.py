@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,6 +129,7 @@ def _run(request: Request, repeat: int, plugins: Plugins, output: Output) -> Exi
     from mlharness.cli.progress import make_observer
     from mlharness.cli.summary import show_result
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a run is ended in the same orderly way by both
     results = []
     for _ in range(repeat):
         observer = make_observer(output)

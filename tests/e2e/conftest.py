@@ -33,8 +33,7 @@ class Ran:
     @property
     def run(self) -> Path:
         """The latest run directory."""
-        directory = max(self.root.iterdir(), key=lambda path: path.stat().st_mtime)
-        return directory
+        return max(self.root.iterdir(), key=lambda path: path.stat().st_mtime)
 
     @property
     def result(self) -> Any:
