@@ -245,7 +245,7 @@ def _place(node: yaml.Node) -> Place:
 
 
 def _refuse(path: Path, line: int, message: str, remedy: str = "") -> NoReturn:
-    raise ManifestError(f"{path}:{line}: {message}", remedy)
+    raise ManifestError(f"{path}:{line}: {message}", remedy or "Correct the YAML there; mlh validate FILE checks it again.")
 
 
 def _short(text: str) -> str:

@@ -59,7 +59,7 @@ def bench(environment: Mapping[str, str], tmp_path: Path) -> Bench:
     def run(*arguments: str, env: Mapping[str, str] | None = None) -> Ran:
         root = tmp_path / "runs"
         done = subprocess.run(
-            [*MLH, "bench", *arguments, "--output", str(root)],
+            [*MLH, "bench", "--output", str(root), *arguments],
             capture_output=True, text=True, check=False, timeout=240, cwd=tmp_path, env={**environment, **(env or {})},
         )  # fmt: skip
         assert "Traceback" not in done.stderr, done.stderr
