@@ -244,8 +244,8 @@ def _place(node: yaml.Node) -> Place:
     return Place(line, _column(node), line + is_block, node.value)
 
 
-def _refuse(path: Path, line: int, message: str, remedy: str = "") -> NoReturn:
-    raise ManifestError(f"{path}:{line}: {message}", remedy or "Correct the YAML there; mlh validate FILE checks it again.")
+def _refuse(path: Path, line: int, message: str, remedy: str = "Correct the YAML there.") -> NoReturn:
+    raise ManifestError(f"{path}:{line}: {message}", remedy)
 
 
 def _short(text: str) -> str:
