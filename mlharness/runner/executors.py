@@ -46,19 +46,19 @@ class InlineExecutor:
     """One worker on the calling thread."""
 
     def __init__(self, make_worker: MakeWorker, on_error: OnError) -> None:
-        self.workers = [make_worker(0)]
-        self._answer = self.workers[0].answer
+        self._worker = make_worker(0)
+        self.workers = [self._worker]
         self._on_error = on_error
 
     def each(self, action: Callable[[Worker], Any]) -> None:
-        action(self.workers[0])
+        action(self._worker)
 
     def serve(self) -> None:
         """Nothing to begin: :meth:`issue` answers by itself."""
 
     def issue(self, ids: list[int], indices: list[int]) -> None:
         try:
-            self._answer(ids, indices)
+            self._worker.answer(ids, indices)
         except BaseException as error:  # noqa: BLE001  # nothing may reach LoadGen, which would abort the process
             self._on_error(error)
 

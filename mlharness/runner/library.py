@@ -100,8 +100,8 @@ class SampleLibrary:
         """The shapes of one ragged sample; only samples of equal shapes share a batch."""
         return tuple(array.shape for array in self._row(index))
 
-    def stack(self, indices: Sequence[int]) -> dict[str, Array]:
-        """A batch of ragged samples of equal shapes."""
+    def stack(self, indices: Sequence[int], buffers: Sequence[Array] = ()) -> dict[str, Array]:
+        """A batch of ragged samples of equal shapes, which no buffer fits; called in the place of :meth:`gather`."""
         columns = zip(*(self._row(index) for index in indices), strict=True)
         return {name: np.stack(column) for name, column in zip(self.names, columns, strict=True)}
 

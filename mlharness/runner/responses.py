@@ -32,6 +32,7 @@ class FixedWriter:
         size = self._dtype.itemsize * math.prod(self._row)
         start = self._buffer.ctypes.data
         self._responses = loadgen.make_responses(range(start, start + batch_size * size, size or 1), size)
+        self._one = self._responses[:1]
 
     def write(self, rows: Array | Sequence[Array], ids: Sequence[int]) -> list[loadgen.Response]:
         count = len(ids)
@@ -39,7 +40,7 @@ class FixedWriter:
         if not isinstance(rows, np.ndarray) or rows.shape != (count, *self._row) or rows.dtype != self._dtype:
             raise RunError(describe_mismatch(rows, count, self._dtype, self._row))
         self._buffer[:count] = rows
-        responses = self._responses[:count]
+        responses = self._one if count == 1 else self._responses[:count]
         loadgen.name_responses(responses, ids)
         return responses
 

@@ -53,6 +53,9 @@ class Worker:
         self._plan = plan
         self._counters = counters
         self._buffers: list[Array] = []
+        self._gather = library.gather
+        self.answer: Callable[[Sequence[int], Sequence[int]], None] = self._answer_batch
+        """Compute and complete these samples: ids and indices of one query, or of part of one."""
         self._writer: ResponseWriter | None = None
         self._keep_next = 1
 
@@ -61,7 +64,7 @@ class Worker:
 
         The response's form is learnt here when no metric fixes it.
         """
-        outputs = self._call(self._gather(indices), indices)
+        outputs = self._call(self._gather(indices, self._buffers), indices)
         check_outputs(outputs, self._predictor.outputs, self._plan.model.outputs, len(indices))
         if not self._plan.model.allow_non_finite:
             check_finite(outputs, f"instance {self.number} in warm-up")
@@ -71,8 +74,11 @@ class Worker:
         self._writer = writer
 
     def library_changed(self) -> None:
-        """The sample library holds other samples now: make buffers for them."""
-        self._buffers = self._library.buffers(self._plan.batching.batch_size)
+        """The sample library holds other samples now: make buffers for them, and choose how they are gathered."""
+        library = self._library
+        self._buffers = library.buffers(self._plan.batching.batch_size)
+        self._gather = library.stack if library.ragged else library.gather
+        self.answer = self._answer_groups if library.ragged else self._answer_batch
 
     def begin_test(self) -> None:
         """From now on samples are completed to LoadGen, and the clocks count from zero."""
@@ -80,11 +86,8 @@ class Worker:
         self.predict_ns = self.postprocess_ns = self.harness_ns = self.batches = 0
         self.kept, self._keep_next = [], 1
 
-    def answer(self, ids: Sequence[int], indices: Sequence[int]) -> None:
-        """Compute and complete these samples, in batches of equal shapes when the library is ragged."""
-        if not self._library.ragged:
-            self._answer_batch(ids, indices)
-            return
+    def _answer_groups(self, ids: Sequence[int], indices: Sequence[int]) -> None:
+        """Ragged samples, in batches of equal shapes."""
         pairs = sorted(zip(ids, indices, strict=True), key=lambda pair: self._library.shape_key(pair[1]))
         for _, group in groupby(pairs, key=lambda pair: self._library.shape_key(pair[1])):
             same_ids, same_indices = zip(*group, strict=True)
@@ -92,7 +95,7 @@ class Worker:
 
     def _answer_batch(self, ids: Sequence[int], indices: Sequence[int]) -> None:
         start = perf_counter_ns()
-        batch = self._gather(indices)
+        batch = self._gather(indices, self._buffers)
         gathered = perf_counter_ns()
         outputs = self._call(batch, indices)
         predicted = perf_counter_ns()
@@ -119,10 +122,6 @@ class Worker:
     def close(self) -> None:
         """Close the predictor."""
         self._predictor.close()
-
-    def _gather(self, indices: Sequence[int]) -> dict[str, Array]:
-        library = self._library
-        return library.stack(indices) if library.ragged else library.gather(indices, self._buffers)
 
     def _call(self, batch: dict[str, Array], indices: Sequence[int]) -> list[Array]:
         try:
