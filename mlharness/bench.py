@@ -100,7 +100,7 @@ def bench(request: Request) -> dict[str, Any]:
         RunnerBug: a bug in mlharness, after the result has been written.
         KeyboardInterrupt: the user stopped it, after the result has been written.
     """
-    directory = rundir.create_run_directory(request.root, request.model.name, request.choices.scenario)
+    directory = rundir.create_run_directory(request.root.absolute(), request.model.name, request.choices.scenario)
     observers = Observers(request.plugins.manager)
     try:
         plan = _plan(request, fetch_files(request, directory, observers))

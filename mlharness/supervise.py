@@ -95,7 +95,7 @@ def _runner(job: Job, log: Path, interpreter: str) -> Iterator[tuple[subprocess.
             process = subprocess.Popen(
                 [interpreter, "-m", "mlharness.runner", str(writer), str(shared.fileno())],
                 stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT,
-                pass_fds=(writer, shared.fileno()), start_new_session=True,
+                pass_fds=(writer, shared.fileno()), start_new_session=True, env={**os.environ, "PYTHONSAFEPATH": "1"},
             )  # fmt: skip
         os.close(writer)
         writer = -1

@@ -53,7 +53,7 @@ class Measurement:
             return Worker(number, predictor, self.library, self._postprocess, self.plan, self.channel.counters)
 
         self.executor: Executor = make_executor(self.plan, self.library, make_worker, self.channel.fail)
-        self.library.expect(self.executor.workers[0].inputs)
+        self.library.expect(self.plan.model.inputs or self.executor.workers[0].inputs)
 
     def warm_up(self) -> Sequence[int]:
         """Load a few samples and answer them to nobody; returns their indices."""
@@ -70,8 +70,6 @@ class Measurement:
         """A new calibration, or the one that the job brought."""
         if self.job.calibration is not None:
             return self.job.calibration
-        if self.job.accuracy:
-            return Calibration(1, 1.0)  # accuracy mode issues each sample once; LoadGen sizes nothing from these
         self.executor.serve()
         found = calibrate(self.executor, samples, self.plan.test.scenario, loadgen.samples_per_query(self.plan))
         self.executor.finish()
@@ -112,7 +110,7 @@ class Measurement:
     def _load_samples(self, indices: Sequence[int]) -> None:
         try:
             self.channel.phase("samples", f"{len(indices)} samples", total=len(indices))
-            self.loaded = max(self.loaded, len(indices))
+            self.loaded = max(self.loaded, len(set(indices)))  # MultiStream pads the set with samples of its own
             self.executor.finish()
             self.library.load(indices)
             self.executor.each(Worker.library_changed)

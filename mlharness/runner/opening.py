@@ -46,7 +46,8 @@ def load_predictor(framework: FrameworkProvider, plan: RunPlan) -> Predictor:
     if framework.threads and options.get(framework.threads) is None:
         options[framework.threads] = plan.host.threads
     predictor = framework.load(model, plan.framework.device, options)
-    check_inputs(predictor.inputs, plan)
+    check_tensors("inputs", predictor.inputs, plan.model.inputs, plan.model.name)
+    check_tensors("outputs", predictor.outputs, plan.model.outputs, plan.model.name)
     return predictor
 
 
@@ -63,22 +64,41 @@ def check_version(framework: FrameworkProvider, wished: str) -> None:
         )
 
 
-def check_inputs(found: Sequence[TensorSpec], plan: RunPlan) -> None:
-    """Raise UserError unless the loaded model has the inputs that the manifest declares, by name, dtype and shape."""
-    for declared in plan.model.inputs:
-        matching = [spec for spec in found if spec.name == declared.name]
-        if not matching:
-            names = ", ".join(repr(spec.name) for spec in found)
-            raise UserError(
-                f"{plan.model.name}: the model has no input {declared.name!r}", f"It has {names}: correct the manifest."
-            )
-        real = matching[0]
-        fits = len(real.shape) == len(declared.shape) and all(
-            one is None or other is None or one == other for one, other in zip(real.shape, declared.shape, strict=True)
+def check_tensors(kind: str, found: Sequence[TensorSpec], declared: Sequence[TensorSpec], model: str) -> None:
+    """Raise UserError unless the loaded model has what the manifest declares, by name, dtype and shape, and no more.
+
+    A manifest that declares nothing takes what the model has. Outputs must also stand in the model's order, in which
+    predictors return them; inputs may stand in any, which is then the order of preprocessing's arrays.
+    """
+    if not declared:
+        return
+    names, wanted = [spec.name for spec in found], [spec.name for spec in declared]
+    same = sorted(names) == sorted(wanted) if kind == "inputs" else names == wanted
+    if not same:
+        raise UserError(
+            f"{model}: the model has the {kind} {quoted(names)}, and the manifest declares {quoted(wanted)}",
+            f"Correct {kind} in the manifest.",
         )
-        if real.dtype != declared.dtype or not fits:
+    real = {spec.name: spec for spec in found}
+    for spec in declared:
+        if not agree(real[spec.name], spec):
+            one = real[spec.name]
             raise UserError(
-                f"{plan.model.name}: input {declared.name!r} is {real.dtype} {list(real.shape)} in the model, "
-                f"and {declared.dtype} {list(declared.shape)} in the manifest",
-                "Correct inputs in the manifest.",
+                f"{model}: {spec.name!r} is {one.dtype} {list(one.shape)} in the model, "
+                f"and {spec.dtype} {list(spec.shape)} in the manifest",
+                f"Correct {kind} in the manifest.",
             )
+
+
+def agree(one: TensorSpec, other: TensorSpec) -> bool:
+    """True when both can describe one array: same dtype and rank, and sizes that are equal or free."""
+    return (
+        one.dtype == other.dtype
+        and len(one.shape) == len(other.shape)
+        and all(None in (a, b) or a == b for a, b in zip(one.shape, other.shape, strict=True))
+    )
+
+
+def quoted(names: Sequence[str]) -> str:
+    """Names as a message shows them."""
+    return ", ".join(repr(name) for name in names) or "none"
