@@ -10,36 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from mlharness import rundir, supervise
-from mlharness.choices import Choices
 from mlharness.errors import RunError, UserError
 from mlharness.floor import null_floor_us
-from mlharness.manifest.documents import DataSetManifest, ModelManifest
-from mlharness.manifest.files import digest, resolve
-from mlharness.manifest.library import ManifestLibrary
-from mlharness.manifest.trust import require_trust, user_trust
 from mlharness.measuring import Measured, measure
 from mlharness.observers import Observers
 from mlharness.payloads import RunFinished, RunStarted
 from mlharness.plan import RunPlan
-from mlharness.planning import make_plan
-from mlharness.plugins import Plugins
+from mlharness.request import Request
 from mlharness.result import Findings, ended_early, make_result
-from mlharness.runner.job import Calibration, FetchJob, Job
+from mlharness.runner.job import Calibration, Job
 from mlharness.search import TRIAL_MIN_QUERIES, TRIAL_SECONDS, find_rate
 from mlharness.supervise import Watch
 from mlharness.system import describe_system
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is to be run: the manifests, the user's choices, the plugins, and the root of run directories."""
-
-    model: ModelManifest
-    dataset: DataSetManifest
-    choices: Choices
-    plugins: Plugins
-    root: Path
-    blocked: tuple[str, ...] = ()
 
 
 @dataclass
@@ -69,29 +51,6 @@ class Run:
         return self.directory / mode if self.plan.test.mode == "both" else self.directory
 
 
-def prepare(model: str, choices: Choices, plugins: Plugins, root: Path, blocked: tuple[str, ...] = ()) -> Request:
-    """Find the manifests by name or path, and ask for trust. Raises UserError."""
-    library = ManifestLibrary(plugins.catalog)
-    found = library.model(model)
-    name = choices.dataset or found.dataset
-    if not name:
-        raise UserError(
-            f"the manifest of {found.name} names no data set", "Choose one with --dataset; see mlh datasets."
-        )
-    require_trust(found, choices.trust, user_trust())
-    return Request(found, library.dataset(name), choices, plugins, root, blocked)
-
-
-def plan_without_fetching(request: Request) -> RunPlan:
-    """The plan as far as it is known before anything is downloaded; a missing file has the manifest's own sha256."""
-    base = request.model.origin.path.parent
-    files = []
-    for wish in request.model.files:
-        path = resolve(wish.source, base, wish.sha256, request.plugins.catalog)
-        files.append((path or Path(wish.source), digest(path) if path else wish.sha256 or ""))
-    return _plan(request, files)
-
-
 def bench(request: Request) -> dict[str, Any]:
     """Do one run and return its result document, which also stands in ``result.json``.
 
@@ -103,7 +62,8 @@ def bench(request: Request) -> dict[str, Any]:
     directory = rundir.create_run_directory(request.root.absolute(), request.model.name, request.choices.scenario)
     observers = Observers(request.plugins.manager)
     try:
-        plan = _plan(request, fetch_files(request, directory, observers))
+        log = directory / rundir.RUNNER_LOG
+        plan = request.plan(request.fetch(observers.watch(directory.name), log))
         run = Run(request, plan, directory, observers, now())
         write_plan(run)
     except BaseException:
@@ -130,26 +90,6 @@ def bench(request: Request) -> dict[str, Any]:
     else:
         close(run)
     return run.result
-
-
-def fetch_files(request: Request, directory: Path, observers: Observers) -> list[tuple[Path, str]]:
-    """Path and sha256 of each model file; what is not here yet is brought by a runner."""
-    catalog, base = request.plugins.catalog, request.model.origin.path.parent
-    found = [(wish, resolve(wish.source, base, wish.sha256, catalog)) for wish in request.model.files]
-    missing = tuple((wish.source, wish.sha256) for wish, path in found if path is None)
-    fetched: dict[str, Path] = {}
-    if missing:
-        job = Job("fetch", request.blocked, directory=str(directory), fetch=FetchJob(missing, str(base.absolute())))
-        watch = observers.watch(directory.name)
-        outcome = supervise.run(job, watch, directory / rundir.RUNNER_LOG)
-        fetched = {message["source"]: Path(message["path"]) for message in outcome.all("fetched")}
-    paths = [path or fetched[wish.source] for wish, path in found]
-    return [(path, digest(path)) for path in paths]
-
-
-def _plan(request: Request, files: list[tuple[Path, str]]) -> RunPlan:
-    plugins = request.plugins
-    return make_plan(request.model, request.dataset, request.choices, plugins.catalog, files, request.blocked)
 
 
 def write_plan(run: Run) -> None:

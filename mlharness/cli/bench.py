@@ -16,9 +16,10 @@ from mlharness.errors import UserError
 from mlharness.plan import MODES, RULES, SCENARIOS
 
 if TYPE_CHECKING:
-    from mlharness.bench import Request
     from mlharness.choices import Choices
+    from mlharness.plan import RunPlan
     from mlharness.plugins import Plugins
+    from mlharness.request import Request
 
 _AT_LEAST_1 = click.IntRange(min=1)
 _POSITIVE = click.FloatRange(min=0, min_open=True)
@@ -79,17 +80,18 @@ def command(model: str, block: Sequence[str], output: Output, **chosen: Any) -> 
 
     MODEL is a manifest's name or path. The result is printed and kept in a run directory of its own.
     """
-    from mlharness.bench import plan_without_fetching, prepare
     from mlharness.cli.discovery import discover
     from mlharness.errors import PluginError
     from mlharness.paths import runs_dir
+    from mlharness.request import prepare
 
     plugins = discover(block)
     repeat, dry_run, root = chosen.pop("repeat"), chosen.pop("dry_run"), chosen.pop("root")
     try:
         request = prepare(model, _choices(**chosen), plugins, root or runs_dir(), tuple(block))
         if dry_run:
-            output.show(plan_without_fetching(request).document, lambda: _show_plan(output, request))
+            plan = request.plan_without_fetching()
+            output.show(plan.document, lambda: _show_plan(output, plan))
             return ExitCode.DONE
         return _run(request, repeat, plugins, output)
     except PluginError as error:
@@ -154,9 +156,7 @@ def exit_code_of(result: dict[str, Any]) -> ExitCode:
     return ExitCode.ACCURACY if accuracy and accuracy["passed"] is False else ExitCode.DONE
 
 
-def _show_plan(output: Output, request: Request) -> None:
+def _show_plan(output: Output, plan: RunPlan) -> None:
     import yaml
 
-    from mlharness.bench import plan_without_fetching
-
-    output.line(yaml.safe_dump(plan_without_fetching(request).document(), sort_keys=False).rstrip())
+    output.line(yaml.safe_dump(plan.document(), sort_keys=False).rstrip())

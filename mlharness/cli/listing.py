@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mlharness.cli.output import Output
+from mlharness.cli.output import Output, print_document
 
 
 def show_listings(output: Output, kind: str, listings: Sequence[Any]) -> None:
@@ -27,6 +27,15 @@ def show_manifest(output: Output, manifest: Any) -> None:
         value = getattr(manifest, field.name)
         if output.verbose or value != _default(field):
             _print_field(output, field.name, msgspec.to_builtins(value, enc_hook=str, str_keys=True))
+
+
+def show_fields(output: Output, fields: Mapping[str, Any]) -> None:
+    """Named values, one inside another."""
+    if output.json:
+        print_document(fields)
+        return
+    for name, value in fields.items():
+        _print_field(output, name, value)
 
 
 def _print_rows(output: Output, kind: str, rows: Sequence[dict[str, Any]]) -> None:

@@ -34,3 +34,30 @@ def show(model: str, block: Sequence[str], output: Output) -> None:
     from mlharness.cli.listing import show_manifest
 
     show_manifest(output, library(block).model(model))
+
+
+@command.command()
+@model_argument
+@click.option("--device", metavar="DEVICE", default="cpu", show_default=True, help="cpu or cuda:N.")
+@click.option("--framework", metavar="NAME[==VERSION]", help="Framework instead of the manifest's.")
+@click.option("--trust", is_flag=True, help="Let the manifest's Python be executed, now and later.")
+@block_option
+@output_options
+def inspect(model: str, device: str, framework: str | None, trust: bool, block: Sequence[str], output: Output) -> None:
+    """Load MODEL once and show its inputs and outputs, the framework's version and its devices."""
+    from mlharness.choices import Choices
+    from mlharness.cli.discovery import discover
+    from mlharness.cli.listing import show_fields
+    from mlharness.errors import PluginError
+    from mlharness.inspecting import inspect_model
+    from mlharness.paths import runs_dir
+    from mlharness.request import prepare
+    from mlharness.supervise import Watch
+
+    plugins = discover(block)
+    choices = Choices(device=device, framework=framework, trust=trust)
+    try:
+        found = inspect_model(prepare(model, choices, plugins, runs_dir(), tuple(block)), Watch())
+    except PluginError as error:
+        raise plugins.explain(error) from error
+    show_fields(output, {key: value for key, value in found.items() if key != "event"})

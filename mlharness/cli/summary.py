@@ -27,6 +27,8 @@ def show_result(output: Output, result: Mapping[str, Any], directory: Path) -> N
     console = output.console()
     console.print(Text(printable(headline(result)), style=_STYLES[result["status"]]))
     table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")  # a path must stay whole, for copying
     for name, value in [*rows(result), ("run", str(directory))]:
         table.add_row(Text(name, style="dim"), Text(printable(value)))
     with console.capture() as captured:
