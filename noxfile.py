@@ -84,10 +84,10 @@ def docs(session: nox.Session) -> None:
     session.install(".", *map(folder, REFERENCE_PLUGINS), *tools("test", "docs"))
     pages = ["README.md", *sorted(str(page.relative_to(ROOT)) for page in ROOT.glob("docs/**/*.md"))]
     if "--write" in session.posargs:
-        session.run("python", "-m", "cogapp", "-r", *pages)
+        session.run("python", "-m", "cogapp", "-r", "-I", "docs", *pages)
         return
     advice = "Mend it with: nox -s docs -- --write"
-    session.run("python", "-m", "cogapp", "--check", "--diff", f"--check-fail-msg={advice}", *pages)
+    session.run("python", "-m", "cogapp", "--check", "--diff", f"--check-fail-msg={advice}", "-I", "docs", *pages)
     session.run("python", "-m", "pytest", "tests/docs")
 
 

@@ -36,6 +36,8 @@ class SampleLibrary:
     ) -> None:
         self.names: tuple[str, ...] = ()
         self.ragged = False
+        self.sample_bytes = 0
+        """What the first of the loaded samples takes."""
         self._dataset = dataset
         self._pipeline = pipeline
         self._inputs: tuple[TensorSpec, ...] = ()
@@ -54,7 +56,8 @@ class SampleLibrary:
     def load(self, indices: Sequence[int]) -> None:
         """Preprocess and hold these samples. Raises RunError naming the sample and step that failed."""
         first = self._prepare(indices[0])
-        check_memory(sum(array.nbytes for array in first), len(indices))
+        self.sample_bytes = sum(array.nbytes for array in first)
+        check_memory(self.sample_bytes, len(indices))
         self._slots[:] = -1
         self._slots[np.asarray(indices)] = np.arange(len(indices))
         self._slot_of = self._slots.tolist()

@@ -26,7 +26,8 @@ SWITCH_INTERVAL_S = 0.0005
 """The interpreter's switch interval: LoadGen's issuing thread waits no longer than this for a worker's Python code."""
 
 WARMUP_SAMPLES = 64
-"""How many samples warm-up and calibration use; LoadGen loads its own set afterwards."""
+WARMUP_BYTES = 1 << 28
+"""How many samples, and how much memory, warm-up and calibration use; LoadGen loads its own set afterwards."""
 
 DEFAULT_PERFORMANCE_SAMPLES = 1024
 
@@ -57,8 +58,9 @@ class Measurement:
 
     def warm_up(self) -> Sequence[int]:
         """Load a few samples and answer them to nobody; returns their indices."""
-        wanted = min(len(self.dataset), max(WARMUP_SAMPLES, self.plan.batching.batch_size))
-        samples = range(wanted)
+        self.library.load((0,))
+        affordable = max(WARMUP_BYTES // max(1, self.library.sample_bytes), self.plan.batching.batch_size)
+        samples = range(min(len(self.dataset), max(WARMUP_SAMPLES, self.plan.batching.batch_size), affordable))
         self.library.load(samples)
         self.executor.each(Worker.library_changed)
         batch = samples[: 1 if self.library.ragged else self.plan.batching.batch_size]
