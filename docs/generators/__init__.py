@@ -1,0 +1,1 @@
+"""What writes the generated passages of the pages; cog calls it (``nox -s docs -- --write``)."""
