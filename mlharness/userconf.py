@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from pathlib import Path
 
 from mlharness.errors import UserError, did_you_mean
@@ -18,7 +20,14 @@ KEYS = frozenset(
 )  # fmt: skip
 """The keys that LoadGen looks up in a user.conf; it ignores any other without a word."""
 
-REMEDY = "Write: model.scenario.key = number (with spaces around the equals sign)."
+FRACTIONAL = frozenset({"target_latency_percentile", "target_qps", "token_latency_scaling_factor"})
+"""Keys that LoadGen reads as fractions; elsewhere ``1e3`` is 1 to it, and ``010`` is 8."""
+STREAMS = ("SingleStream", "MultiStream")
+"""Where ``target_latency`` is a fraction too; Server's limit is in whole milliseconds."""
+
+REMEDY = "Write: model.scenario.key = number (spaces around the equals sign; a comment on a line of its own: # text)."
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_WHOLE = re.compile(r"0|[1-9]\d*", re.ASCII)
 SCENARIOS = ("SingleStream", "MultiStream", "Server", "Offline", "*")
 
 
@@ -26,7 +35,8 @@ def read_user_conf(path: Path, model: str, scenario: str) -> dict[str, float]:
     """The settings of a user.conf for one model and scenario.
 
     Args:
-        path: the file; each line is ``model.scenario.key = number``, ``#`` begins a comment, ``*`` stands for all.
+        path: the file; each line is ``model.scenario.key = number``, or a comment that begins with ``#``; ``*`` stands
+            for all.
         model: the model's key in mlperf.conf; empty matches only ``*``.
         scenario: LoadGen's name.
 
@@ -34,7 +44,8 @@ def read_user_conf(path: Path, model: str, scenario: str) -> dict[str, float]:
         Values by key, as they stand in the file (times in milliseconds, percentiles in percent).
 
     Raises:
-        UserError: a file that cannot be read, a line of another form, or a key that LoadGen would ignore.
+        UserError: a file that cannot be read, a line of another form, a key that LoadGen would ignore, or a number of
+            which LoadGen would take only a part.
     """
     try:
         lines = path.read_text().splitlines()
@@ -52,10 +63,9 @@ def read_user_conf(path: Path, model: str, scenario: str) -> dict[str, float]:
 
 def parse_line(line: str, where: str) -> tuple[tuple[str, str, str], float] | None:
     """One line as ((model, scenario, key), value); None for an empty one."""
-    text = line.partition("#")[0].strip()
-    if not text:
+    text, words = line.strip(), line.split()  # as LoadGen does: it passes over "a=1" without a word
+    if not words or words[0] == "#" or (len(words) == 1 and words[0].startswith("#")):
         return None
-    words = text.split()  # as LoadGen does: it passes over "a=1" without a word
     if len(words) != 3 or words[1] != "=" or words[0].count(".") < 2:
         raise UserError(f"{where}: {text!r} is not a setting", REMEDY)
     model, scenario, key = words[0].rsplit(".", 2)
@@ -63,7 +73,16 @@ def parse_line(line: str, where: str) -> tuple[tuple[str, str, str], float] | No
         raise UserError(f"{where}: no scenario is named {scenario!r}", did_you_mean(scenario, SCENARIOS))
     if key not in KEYS:
         raise UserError(f"{where}: LoadGen has no setting {key!r}", did_you_mean(key, KEYS))
-    try:
-        return (model, scenario, key), float(words[2])
-    except ValueError:
-        raise UserError(f"{where}: {words[2]!r} is not a number", REMEDY) from None
+    return (model, scenario, key), parse_number(words[2], scenario, key, where)
+
+
+def parse_number(text: str, scenario: str, key: str, where: str) -> float:
+    """A value as LoadGen would read it. Raises UserError when it is no number, or LoadGen would take a part of it."""
+    if not _NUMBER.fullmatch(text) or math.isinf(float(text)):
+        raise UserError(f"{where}: {text!r} is not a number", REMEDY)
+    fractional = key in FRACTIONAL or (key == "target_latency" and scenario in STREAMS)
+    if not fractional and not _WHOLE.fullmatch(text):
+        raise UserError(
+            f"{where}: {text!r} is not a whole number, and LoadGen reads {key} as one", "Write digits only."
+        )
+    return float(text)
