@@ -66,8 +66,15 @@ class Model:
 class Predictor(Protocol):
     """A loaded model on a device. Load, predict and close of one predictor happen on one thread."""
 
-    inputs: Sequence[TensorSpec]
-    outputs: Sequence[TensorSpec]
+    @property
+    def inputs(self) -> Sequence[TensorSpec]:
+        """What the loaded model takes, by name."""
+        ...
+
+    @property
+    def outputs(self) -> Sequence[TensorSpec]:
+        """What :meth:`predict` returns, in order."""
+        ...
 
     def predict(self, batch: dict[str, Array]) -> list[Array]:
         """Outputs in the order of :attr:`outputs`, batch axis first, for one array per input name."""
