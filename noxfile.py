@@ -18,7 +18,7 @@ NEEDED_BY_TESTS = {"mlharness-vision": ("mlharness-onnxruntime",)}
 """Plugins whose tests run models of another plugin's framework."""
 EXTRAS = {"mlharness-vision": "test,origin"}
 """Extras other than ``test`` alone that a plugin's own tests want."""
-LINTED = ("mlharness", "plugins", "tests", "noxfile.py")
+LINTED = ("mlharness", "plugins", "tests", "docs", "noxfile.py")
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "venv"  # everyone who has Python and pip has it

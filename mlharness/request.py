@@ -10,7 +10,7 @@ from mlharness.choices import Choices
 from mlharness.errors import UserError
 from mlharness.manifest.documents import DataSetManifest, ModelManifest
 from mlharness.manifest.files import digest, resolve
-from mlharness.manifest.library import ManifestLibrary
+from mlharness.manifest.library import ManifestLibrary, is_path
 from mlharness.manifest.trust import require_trust, user_trust
 from mlharness.plan import RunPlan
 from mlharness.planning import make_plan
@@ -67,9 +67,15 @@ def prepare(model: str, choices: Choices, plugins: Plugins, root: Path, blocked:
     """Find the manifests by name or path, and ask for trust. Raises UserError."""
     library = ManifestLibrary(plugins.catalog)
     found = library.model(model)
-    name = choices.dataset or found.dataset
+    name = choices.dataset or dataset_of(found)
     if not name:
         remedy = "Choose one with --dataset; see mlh datasets."
         raise UserError(f"the manifest of {found.name} names no data set", remedy)
     require_trust(found, choices.trust, user_trust())
     return Request(found, library.dataset(name), choices, plugins, root, blocked)
+
+
+def dataset_of(model: ModelManifest) -> str:
+    """The data set that a manifest names: a name as it is, a path counted from the manifest, like its other files."""
+    named = model.dataset
+    return str(model.origin.path.parent / named) if is_path(named) else named

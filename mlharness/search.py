@@ -20,6 +20,8 @@ TRIAL_MIN_QUERIES = 700
 PRECISION = 1.05
 """The search ends when the lowest INVALID rate is at most this much above the highest VALID one."""
 MAX_TRIALS = 14
+HOPELESS_SHARE = 0.1
+"""Below this share of the calibrated throughput there is hardly a queue: a limit that is missed there is never met."""
 CONFIRMATIONS = 4
 BACK_OFF = 0.95
 """What the rate is multiplied by when the confirming run is INVALID."""
@@ -59,6 +61,10 @@ class Search:
         """True when the bracket is narrow enough, or the trials are used up."""
         return len(self.trials) >= MAX_TRIALS or self.invalid <= self.valid * PRECISION
 
+    def hopeless(self, throughput: float) -> bool:
+        """True when no rate was VALID, not even one at which samples hardly wait for each other."""
+        return not self.valid and self.invalid < HOPELESS_SHARE * throughput
+
     def next_rate(self) -> float:
         """Grow until a rate is INVALID, shrink until one is VALID, then the geometric middle."""
         if math.isinf(self.invalid):
@@ -70,16 +76,21 @@ def find_rate(trial: Trial, confirm: Confirm) -> tuple[Measured, list[dict[str, 
     """Search, then confirm.
 
     Returns:
-        The confirming run, which may be INVALID when no rate is VALID for as long as a run lasts; and all trials.
+        The confirming run, which may be INVALID when no rate is VALID for as long as a run lasts; and all trials. When
+        the latency limit cannot be met at any rate, the last trial stands for the confirming run.
     """
     search = Search()
     measured = trial(None, None)
     calibration = measured.calibration
     search.note(measured, "trial")
     while not search.done:
-        search.note(trial(search.next_rate(), calibration), "trial")
+        measured = trial(search.next_rate(), calibration)
+        search.note(measured, "trial")
+        if search.hopeless(calibration.samples_per_second):
+            return measured, search.trials
     rate = search.valid or search.invalid
-    for _ in range(CONFIRMATIONS):
+    # Where no trial was VALID, one full run shows as much as four.
+    for _ in range(CONFIRMATIONS if search.valid else 1):
         measured = confirm(rate, calibration)
         if search.note(measured, "confirmation"):
             break

@@ -70,7 +70,7 @@ def _bench_options(command: Any) -> Any:
     return command
 
 
-@click.command()
+@click.command("bench")  # the name by which configuration files know it
 @model_argument
 @_bench_options
 @block_option

@@ -25,14 +25,7 @@ def check_console(example: Example) -> str | None:
 EXAMPLES = Sybil([PythonCodeBlockParser(), CodeBlockParser(language="console", evaluator=check_console)])
 
 
-def marked(page: Path) -> Any:
-    """The page as a parameter, with its name."""
-    # The command of cli/bench.py is called "command", and cli/defaults.py looks for the table of that name.
-    broken = pytest.mark.xfail(reason="mlh bench finds no table [bench]", strict=True)
-    return pytest.param(page, id=page.name, marks=[broken] if page.name == "configuration.md" else [])
-
-
-@pytest.mark.parametrize("page", [marked(page) for page in pages()])
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
 def test_examples_of_page(page: Path, workplace: Path, request: pytest.FixtureRequest) -> None:
     if page.name == "plugins.md":
         request.getfixturevalue("example_plugin")
