@@ -90,7 +90,8 @@ def find_framework(
     except InvalidRequirement as error:
         raise UserError(f"--framework {choices.framework!r}: {error}", "Write NAME or NAME==VERSION.") from error
     found = catalog.frameworks.find(wished.name)
-    same = found is catalog.frameworks.find(model.framework.name)
+    # Asked of the one that is there: the manifest's own framework need not be installed.
+    same = found.answers_to(model.framework.name)
     return found, str(wished.specifier) or (model.framework.version if same else "")
 
 
@@ -108,7 +109,7 @@ def plan_framework(
 ) -> PlannedFramework:
     """The framework with every option resolved: the command line's, else the manifest's, else the default."""
     provider, what = framework.provider, f"framework {framework.name!r}"
-    of_manifest = model.framework.options if choices.framework is None else {}
+    of_manifest = model.framework.options if framework.answers_to(model.framework.name) else {}
     given = {**of_manifest, **dict(parse_option(provider.options, what, text) for text in choices.options)}
     if choices.scenario == "SingleStream" and first(choices.instances, 1) != 1:
         raise UserError(f"--instances {choices.instances}: SingleStream has one query at a time", "Leave it out.")
@@ -227,11 +228,12 @@ def plan_host(
 ) -> HostPart:
     """What this host decides: instances and threads from its usable cores, and the paths."""
     cores = usable_cores()
+    single = choices.scenario == "SingleStream"
     instances, threads = share_cores(
         len(cores),
-        first(choices.instances, model.bench.instances, 0),
+        1 if single else first(choices.instances, model.bench.instances, 0),
         first(choices.threads, model.bench.threads, 0),
-        one_instance=choices.scenario == "SingleStream" or choices.device != "cpu",
+        one_instance=choices.device != "cpu",
     )
     return HostPart(
         cores=cores,
