@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 
@@ -71,14 +71,14 @@ def run(job: Job, watch: Watch, log: Path, interpreter: str = sys.executable) ->
         interpreter: the Python of the environment that has the framework.
 
     Raises:
-        UserError, RunError: what the runner reported, or that it was killed.
+        UserError, RunError: what the runner reported, that it was killed, or that it could not be started.
         RunnerBug: an exception that only a bug in mlharness explains.
         BaseException: whatever interrupts the wait; the runner is ended first.
     """
     with _runner(job, log, interpreter) as (process, messages, counters):
         follow = _Follow(watch, counters)
-        for line in _lines(messages, follow.tick):
-            follow.take(json.loads(line))
+        for line in _lines(messages, follow.tick, lambda: process.poll() is not None):
+            follow.take(read_message(line))
         code = process.wait()
     return follow.outcome(code, log)
 
@@ -92,11 +92,7 @@ def _runner(job: Job, log: Path, interpreter: str) -> Iterator[tuple[subprocess.
     process = None
     try:
         with log.open("ab") as output:
-            process = subprocess.Popen(
-                [interpreter, "-m", "mlharness.runner", str(writer), str(shared.fileno())],
-                stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT,
-                pass_fds=(writer, shared.fileno()), start_new_session=True, env={**os.environ, "PYTHONSAFEPATH": "1"},
-            )  # fmt: skip
+            process = start(interpreter, (writer, shared.fileno()), output)
         os.close(writer)
         writer = -1
         hand_over(job, process)
@@ -108,6 +104,20 @@ def _runner(job: Job, log: Path, interpreter: str) -> Iterator[tuple[subprocess.
         if writer >= 0:
             os.close(writer)
         shared.close()
+
+
+def start(interpreter: str, descriptors: tuple[int, int], output: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start a runner that talks on these descriptors. Raises UserError when there is no such interpreter."""
+    try:
+        return subprocess.Popen(
+            [interpreter, "-m", "mlharness.runner", *map(str, descriptors)],
+            stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT,
+            pass_fds=descriptors, start_new_session=True, env={**os.environ, "PYTHONSAFEPATH": "1"},
+        )  # fmt: skip
+    except OSError as error:
+        raise UserError(
+            f"the interpreter {interpreter} cannot be started: {error.strerror}", "Install it again, or name another."
+        ) from error
 
 
 def hand_over(job: Job, process: subprocess.Popen[bytes]) -> None:
@@ -131,20 +141,40 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _lines(pipe: int, tick: Callable[[], None]) -> Iterator[bytes]:
-    """Whole lines from the pipe until it closes; ``tick`` is called whenever a redraw is due."""
-    waiting = b""
+def _lines(pipe: int, tick: Callable[[], None], ended: Callable[[], bool]) -> Iterator[bytes]:
+    """Whole lines from the pipe until it closes; ``tick`` is called whenever a redraw is due.
+
+    A runner that has ended may have left a process that holds the pipe open: what it still says is not waited for.
+    """
+    waiting, due = b"", monotonic() + REDRAW_S
     with selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
         while True:
-            if not selector.select(REDRAW_S):
+            over = ended()  # asked before looking, so that the last words of a runner are not lost
+            ready = selector.select(0.0 if over else max(0.0, due - monotonic()))
+            if monotonic() >= due:
                 tick()
+                due = monotonic() + REDRAW_S
+            if not ready:
+                if over:
+                    return
                 continue
             chunk = os.read(pipe, 1 << 16)
             if not chunk:
                 return
             *lines, waiting = (waiting + chunk).split(b"\n")
             yield from lines
+
+
+def read_message(line: bytes) -> Message:
+    """One message. Raises RunnerBug for a line that is none."""
+    try:
+        message = json.loads(line)
+    except ValueError:
+        message = None
+    if not isinstance(message, dict) or "event" not in message:
+        raise RunnerBug(f"a runner sent {line[:200]!r}, which is no message")
+    return message
 
 
 class _Follow:
@@ -200,7 +230,8 @@ def raise_failure(failure: Mapping[str, Any]) -> None:
 def describe_exit(code: int) -> str:
     """How a process ended that did not say so itself."""
     if code < 0:
-        return f"was killed by {signal.Signals(-code).name}"
+        names = {number.value: number.name for number in signal.Signals}
+        return f"was killed by {names.get(-code, f'signal {-code}')}"
     return f"left with exit code {code} without a word"
 
 
