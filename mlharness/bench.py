@@ -15,7 +15,7 @@ from mlharness.floor import null_floor_us
 from mlharness.measuring import Measured, measure
 from mlharness.observers import Observers
 from mlharness.payloads import RunFinished, RunStarted
-from mlharness.plan import RunPlan
+from mlharness.plan import PlannedTest, RunPlan
 from mlharness.request import Request
 from mlharness.result import Findings, ended_early, make_result
 from mlharness.runner.job import Calibration, Job
@@ -82,6 +82,7 @@ def bench(request: Request) -> dict[str, Any]:
         fail(run, str(error))
     except KeyboardInterrupt:
         run.findings.interrupted = True
+        set_partial_logs_aside(run)
         close(run)
         raise
     except Exception as error:
@@ -128,7 +129,7 @@ def measure_long_enough(run: Run) -> Measured:
     """One test; a second one when the first ended too early, sized by what the first showed."""
     directory = run.test_directory("performance")
     measured = measure(run.plan, directory, run.watch(), run.runner_log)
-    if not ended_early(measured.log) or run.plan.test.target_qps is not None:
+    if not ended_early(measured.log) or expects_what_the_user_said(run.plan.test):
         return measured
     rundir.set_aside(directory, run.directory / "too-short")
     scenario = run.plan.test.scenario
@@ -136,6 +137,13 @@ def measure_long_enough(run: Run) -> Measured:
     rate = measured.log.values.get("result_samples_per_second", measured.calibration.samples_per_second)
     better = Calibration(min(latency, measured.calibration.query_latency_ns), max(rate, 1e-9))
     return measure(run.plan, directory, run.watch("once more, longer: "), run.runner_log, calibration=better)
+
+
+def expects_what_the_user_said(test: PlannedTest) -> bool:
+    """True when the user fixed the expectation that sizes a test, so that a second one would end as early."""
+    if test.scenario in ("Server", "Offline"):
+        return test.target_qps is not None or "target_qps" in test.user_conf
+    return "target_latency" in test.user_conf
 
 
 def search_rate(run: Run) -> tuple[Measured, list[dict[str, Any]]]:
@@ -182,11 +190,16 @@ STEPS: tuple[Callable[[Run], None], ...] = (
 def fail(run: Run, why: str) -> None:
     """Close a run that cannot give what was asked for: its partial logs are set aside, the result says why."""
     run.findings.failure = why
+    set_partial_logs_aside(run)
+    close(run)
+
+
+def set_partial_logs_aside(run: Run) -> None:
+    """Move what LoadGen left of a test that did not end to ``incomplete/``."""
     for name in ("", "performance", "accuracy"):
         finished = {test.directory for test in run.findings.tests}
         if run.directory / name not in finished:
             rundir.set_aside(run.directory / name, run.directory / rundir.INCOMPLETE)
-    close(run)
 
 
 def close(run: Run) -> None:

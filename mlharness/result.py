@@ -197,7 +197,9 @@ def describe_calibration(findings: Findings) -> dict[str, Any] | None:
 
 
 def summarise_system(system: Mapping[str, Any]) -> dict[str, Any]:
-    """The few facts that a reader wants beside a figure; ``system.json`` has the rest."""
+    """The few facts that a reader wants beside a figure; ``system.json`` has the rest. Empty when it was never made."""
+    if not system:
+        return {}
     return {
         "host": system["host"],
         "cpu": system["cpu"]["model"],
