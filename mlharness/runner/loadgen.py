@@ -122,13 +122,13 @@ def check_query_memory(asked: Any, test: PlannedTest) -> None:
         "Server": asked.server_target_qps,
         "Offline": asked.offline_expected_qps * 0.1,  # one query, whose samples are a tenth of a query each
     }
-    needed, free = rates[test.scenario] * seconds * BYTES_PER_QUERY, psutil.virtual_memory().available
+    count = max(rates[test.scenario] * seconds, asked.min_query_count)
+    needed, free = count * BYTES_PER_QUERY, psutil.virtual_memory().available
     if needed > free * 0.8:
-        count = rates[test.scenario] * seconds
         raise UserError(
             f"LoadGen would generate {count:.3g} queries for {seconds:g} s of {test.scenario}, "
             f"which need {needed / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB are free",
-            "Shorten --duration (with --rules quick), or measure a slower model.",
+            "Lower --duration (with --rules quick) or --min-queries, or measure a slower model.",
         )
 
 

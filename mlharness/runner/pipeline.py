@@ -83,7 +83,10 @@ class Pipeline:
             as_tuple(step.call(tuple(array[row] for array in arrays), {**context, "sample_indices": [indices[row]]}))
             for row in range(count)
         ]
-        return tuple(np.stack(column) for column in zip(*rows, strict=True))
+        columns = list(zip(*rows, strict=True))
+        if len(columns) == 1 and len({np.shape(row) for row in columns[0]}) > 1:
+            return columns[0]  # one array per sample
+        return tuple(np.stack(column) for column in columns)
 
 
 def as_tuple(result: Arrays | Array) -> Arrays:

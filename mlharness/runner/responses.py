@@ -31,7 +31,7 @@ class FixedWriter:
         self._buffer = np.zeros((batch_size, *self._row), self._dtype)
         size = self._dtype.itemsize * math.prod(self._row)
         start = self._buffer.ctypes.data
-        self._responses = loadgen.make_responses(range(start, start + batch_size * size, size or 1), size)
+        self._responses = loadgen.make_responses([start + row * size for row in range(batch_size)], size)
         self._one = self._responses[:1]
 
     def write(self, rows: Array | Sequence[Array], ids: Sequence[int]) -> list[loadgen.Response]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mlharness.errors import MlharnessError, RunError
 from mlharness.plan import PlannedMetric
 from mlharness.plugins import Plugins
-from mlharness.providers import Array, ResponseSpec
+from mlharness.providers import Array, ResponseSpec, Score
 from mlharness.runner.channel import Channel
 from mlharness.runner.job import Job
 from mlharness.runner.opening import open_dataset
@@ -31,14 +31,20 @@ def score(job: Job, plugins: Plugins, channel: Channel) -> None:
     responses = read_responses(Path(job.directory) / ACCURACY_LOG, metric.response, len(dataset))
     provider = plugins.catalog.metrics.find(metric.name).provider
     try:
-        found = provider.score(responses, dataset.label, metric.options)
+        found = describe(provider.score(responses, dataset.label, metric.options))
     except MlharnessError:
         raise
     except Exception as error:
         raise metric_failure(metric, error) from error
-    if not math.isfinite(found.value):
-        raise metric_failure(metric, ValueError(f"the score is {found.value}"))
-    channel.send("scored", **asdict(found))
+    channel.send("scored", **found)
+
+
+def describe(score: Score) -> dict[str, Any]:
+    """A score as plain JSON data, whatever numbers of NumPy the metric gave. Raises ValueError for one not finite."""
+    value, interval = float(score.value), [float(end) for end in score.interval or ()]
+    if not all(map(math.isfinite, (value, *interval))):
+        raise ValueError(f"the score is {value}, with the interval {interval}")
+    return {"value": value, "unit": score.unit, "n": int(score.n), "interval": interval or None}
 
 
 def read_responses(log: Path, spec: ResponseSpec, count: int) -> dict[int, Array]:
