@@ -125,9 +125,14 @@ def read_human_fields(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        fields = json.loads(path.read_text())
+        fields = json.loads(path.read_text(), parse_constant=refuse_constant)
     except (OSError, ValueError) as error:
         raise UserError(f"the system description {path} cannot be read: {error}", "Give a JSON object.") from error
     if not isinstance(fields, dict):
         raise UserError(f"the system description {path} is no JSON object", 'Write {"submitter": "..."}.')
     return fields
+
+
+def refuse_constant(name: str) -> None:
+    """Raise ValueError for NaN and infinities, which are no JSON, though Python reads them."""
+    raise ValueError(f"{name} is no JSON value")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def open_table(options: Mapping[str, Any], count: int | None, locate: Callable[[
     path = locate(options["file"])
     try:
         table = np.loadtxt(path, delimiter=",", ndmin=2)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, zlib.error) as error:  # the last two: a .gz that is cut off or damaged
         raise UserError(f"{path} is no table of numbers: {error}", "It must be CSV without a heading.") from error
     if options["rows"] is not None:
         table = table[slice(*check_rows(options["rows"], len(table), path))]
@@ -63,7 +64,16 @@ def open_table(options: Mapping[str, Any], count: int | None, locate: Callable[[
             f"label_column {options['label_column']} and dtype {options['dtype']}: {error}",
             "Correct the options of the data-set manifest.",
         ) from error
-    return TableDataSet(samples, labels.astype(np.int64))
+    return TableDataSet(samples, whole_numbers(labels, path))
+
+
+def whole_numbers(labels: Array, path: Path) -> Array:
+    """The label column [n] as int64. Raises UserError for a label that is no whole number."""
+    fitting = np.isfinite(labels) & (labels == np.floor(labels))
+    if not fitting.all():
+        row = int(np.argmin(fitting))
+        raise UserError(f"{path}: the label of sample {row} is {labels[row]:g}", "Correct option label_column.")
+    return labels.astype(np.int64)
 
 
 def check_rows(rows: Any, count: int, path: Path) -> tuple[int, int]:

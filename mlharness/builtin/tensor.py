@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mlharness import hookimpl
+from mlharness.errors import UserError
 from mlharness.providers import Arrays, Context, Option, StepFunction
 from mlharness.registrars import StepRegistrar
 
@@ -46,7 +47,10 @@ def make_reshape(shape: Sequence[int]) -> StepFunction:
 
 def make_cast(dtype: str) -> StepFunction:
     """Sample step: the first array with another dtype (a NumPy name); the shape stays."""
-    wanted = np.dtype(dtype)
+    try:
+        wanted = np.dtype(dtype)
+    except TypeError as error:
+        raise UserError(f"step 'tensor.cast': {dtype!r} is no dtype of NumPy", "Write one such as float32.") from error
 
     def cast(arrays: Arrays, context: Context) -> Arrays:
         return (arrays[0].astype(wanted), *arrays[1:])
