@@ -42,11 +42,11 @@ def create_run_directory(root: Path, model: str, scenario: str) -> Path:
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:
     """Write a JSON file atomically and durably. Raises UserError when the disk refuses."""
+    text = json.dumps(document, indent=2, allow_nan=False) + "\n"  # first, so that nothing is left when it fails
     partial = path.with_name(f".{path.name}.part")
     try:
         with partial.open("w") as stream:
-            json.dump(document, stream, indent=2, allow_nan=False)
-            stream.write("\n")
+            stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
         partial.replace(path)

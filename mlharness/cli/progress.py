@@ -135,7 +135,7 @@ def remaining(phase: PhaseStarted, progress: Progress, rate: float) -> float | N
     if phase.expected_s:
         return max(0.0, phase.expected_s - progress.elapsed_s)
     if progress.total and rate > 0:
-        return (progress.total - progress.done) / rate
+        return max(0.0, (progress.total - progress.done) / rate)
     return None
 
 
