@@ -175,7 +175,8 @@ def measure_accuracy(run: Run) -> None:
         return
     directory = run.test_directory("accuracy")
     run.findings.accuracy = measure(run.plan, directory, run.watch(), run.runner_log, accuracy=True)
-    job = Job("score", run.request.blocked, run.plan, directory=str(directory))
+    limit = run.plan.host.stall_timeout_s
+    job = Job("score", run.request.blocked, run.plan, directory=str(directory), stall_timeout_s=limit)
     run.findings.score = supervise.run(job, run.watch(), run.runner_log, run.plan.host.interpreter).one("scored")
 
 

@@ -39,3 +39,4 @@ class Choices:
     audit_conf: Path | None = None
     system_description: Path | None = None
     trust: bool = False
+    stall_timeout_s: float | None = None

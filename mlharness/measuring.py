@@ -53,6 +53,14 @@ def measure(
     Raises:
         UserError, RunError: see :func:`mlharness.supervise.run`.
     """
-    job = Job("measure", plan.host.blocked, plan, directory=str(directory), accuracy=accuracy, calibration=calibration)
+    job = Job(
+        "measure",
+        plan.host.blocked,
+        plan,
+        directory=str(directory),
+        accuracy=accuracy,
+        calibration=calibration,
+        stall_timeout_s=plan.host.stall_timeout_s,
+    )
     outcome = supervise.run(job, watch, runner_log, plan.host.interpreter)
     return Measured(directory, read_log(directory), outcome.one("prepared"), outcome.one("measured"))

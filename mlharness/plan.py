@@ -142,6 +142,7 @@ class HostPart:
     user_conf: str = ""
     audit_conf: str = ""
     blocked: tuple[str, ...] = ()
+    stall_timeout_s: float | None = None
 
 
 @dataclass(frozen=True)

@@ -246,6 +246,7 @@ def plan_host(
         user_conf=str(choices.user_conf.absolute()) if choices.user_conf else "",
         audit_conf=str(choices.audit_conf.absolute()) if choices.audit_conf else "",
         blocked=tuple(blocked),
+        stall_timeout_s=choices.stall_timeout_s,
     )
 
 

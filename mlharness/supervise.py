@@ -24,7 +24,7 @@ from typing import IO, Any
 import msgspec
 
 from mlharness.errors import RunError, UserError
-from mlharness.runner.channel import COUNTERS
+from mlharness.runner.channel import COUNTERS, PATIENT_S
 from mlharness.runner.job import Job, Message
 
 REDRAW_S = 1.0
@@ -76,11 +76,14 @@ def run(job: Job, watch: Watch, log: Path, interpreter: str = sys.executable) ->
         BaseException: whatever interrupts the wait; the runner is ended first.
     """
     with _runner(job, log, interpreter) as (process, messages, counters):
-        follow = _Follow(watch, counters)
+        follow = _Follow(watch, counters, job.stall_timeout_s)
         for line in _lines(messages, follow.tick, lambda: process.poll() is not None):
             follow.take(read_message(line))
-        code = process.wait()
-    return follow.outcome(code, log)
+            if follow.done:
+                break  # all is said and written; whatever hangs or crashes on the way out changes nothing
+        else:
+            process.wait()
+    return follow.outcome(process.returncode, log)
 
 
 @contextmanager
@@ -180,38 +183,55 @@ def read_message(line: bytes) -> Message:
 class _Follow:
     """What has been heard from a runner so far."""
 
-    def __init__(self, watch: Watch, counters: memoryview) -> None:
+    def __init__(self, watch: Watch, counters: memoryview, stall_timeout_s: float | None) -> None:
         self._watch, self._counters = watch, counters
         self._outcome = Outcome()
         self._failure: Message | None = None
         self._phase, self._total, self._since = "start", None, monotonic()
-        self._done = False
+        self.done = False
+        self._stall_timeout_s, self._stall_s = stall_timeout_s, PATIENT_S
+        self._alive = (0, monotonic())
+        """What the counters showed when the runner last gave a sign of life, and when that was."""
 
     def take(self, message: Message) -> None:
         """One message."""
         event = message["event"]
+        self._alive = (0, monotonic())
         if event == "phase":
             self._phase, self._total, self._since = message["name"], message["total"], monotonic()
+            self._stall_s = message["stall_s"]
             self._watch.phase(message["name"], message["detail"], message["expected_s"])
         elif event == "total":
             self._total = message["total"]
         elif event == "failure":
             self._failure = message
         elif event == "done":
-            self._done = True
+            self.done = True
         else:
             self._outcome.messages.append(message)
 
     def tick(self) -> None:
-        """Tell the progress of the phase."""
+        """Tell the progress of the phase. Raises RunError when there has been none for too long."""
         done = sum(self._counters)
+        self._check_alive(done)
         self._watch.progress(self._phase, done, self._total, monotonic() - self._since)
+
+    def _check_alive(self, done: int) -> None:
+        counted, since = self._alive
+        limit = self._stall_timeout_s or self._stall_s
+        if done != counted:
+            self._alive = (done, monotonic())
+        elif monotonic() - since > limit:
+            raise RunError(
+                f"the runner gave no sign of life for {limit:g} s in phase {self._phase!r}",
+                "If the model is as slow as that, use --stall-timeout S.",
+            )
 
     def outcome(self, code: int, log: Path) -> Outcome:
         """The outcome, or the error that the runner's end means."""
         if self._failure is not None:
             raise_failure(self._failure)
-        if not self._done or code != 0:
+        if not self.done:
             raise RunError(
                 f"the runner {describe_exit(code)} in phase {self._phase!r}", f"Its last words: {last_lines(log)}"
             )

@@ -59,6 +59,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--audit-conf", type=_FILE, help="LoadGen's audit.config."),
     click.option("--system-description", type=_FILE, help="JSON with MLPerf's fields that only people know."),
     click.option("--trust", is_flag=True, help="Let the manifest's Python be executed, now and later."),
+    click.option("--stall-timeout", type=_POSITIVE, metavar="S", help="End a run that shows no progress for so long."),
     click.option("--output", "root", type=click.Path(path_type=Path), help="Folder for run directories."),
     click.option("--dry-run", is_flag=True, help="Print the plan, run nothing."),
 )
@@ -105,6 +106,7 @@ def _choices(
     max_wait: float | None,
     target_latency: float | None,
     duration: float | None,
+    stall_timeout: float | None,
     **same: Any,
 ) -> Choices:
     from mlharness.choices import Choices
@@ -115,6 +117,7 @@ def _choices(
         max_wait_us=None if max_wait is None else round(max_wait * 1000),
         target_latency_ms=target_latency,
         duration_s=duration,
+        stall_timeout_s=stall_timeout,
         **same,
     )
 

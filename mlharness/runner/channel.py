@@ -20,6 +20,11 @@ COUNTERS = 512
 """Slots of 8 bytes in the shared counters: one for each worker thread."""
 
 
+STALL_S = 60.0
+PATIENT_S = 600.0
+"""Seconds without a sign of life that are allowed; the patient limit is for phases that cannot give one, as loading."""
+
+
 class Channel:
     """The runner's end. Safe to use from any thread."""
 
@@ -36,11 +41,21 @@ class Channel:
             while line:
                 line = line[os.write(self._messages, line) :]
 
-    def phase(self, name: str, detail: str = "", expected_s: float | None = None, total: int | None = None) -> None:
-        """Announce a phase; the counters begin at zero again."""
+    def phase(
+        self,
+        name: str,
+        detail: str = "",
+        expected_s: float | None = None,
+        total: int | None = None,
+        stall_s: float = STALL_S,
+    ) -> None:
+        """Announce a phase; the counters begin at zero again.
+
+        When nothing counts and nothing is said for ``stall_s`` seconds, the parent takes this runner for stalled.
+        """
         self.phase_name = name
         self.reset()
-        self.send("phase", name=name, detail=detail, expected_s=expected_s, total=total)
+        self.send("phase", name=name, detail=detail, expected_s=expected_s, total=total, stall_s=stall_s)
 
     def reset(self) -> None:
         """Set every counter to zero."""

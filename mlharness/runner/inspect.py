@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from mlharness.plugins import Plugins
-from mlharness.runner.channel import Channel
+from mlharness.runner.channel import PATIENT_S, Channel
 from mlharness.runner.job import Job
 from mlharness.runner.opening import load_predictor
 
@@ -13,7 +13,7 @@ from mlharness.runner.opening import load_predictor
 def inspect(job: Job, plugins: Plugins, channel: Channel) -> None:
     """Load the model once and send its inputs and outputs, the framework's version and its devices."""
     plan = job.need_plan()
-    channel.phase("load", plan.framework.name)
+    channel.phase("load", plan.framework.name, stall_s=PATIENT_S)
     framework = plugins.catalog.frameworks.find(plan.framework.name).provider
     predictor = load_predictor(framework, plan)
     channel.send(

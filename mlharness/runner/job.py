@@ -32,7 +32,8 @@ class Job:
     """One runner's work.
 
     ``accuracy`` chooses LoadGen's mode; ``calibration`` is taken instead of a new one when given (trials of a rate
-    search, retries); ``blocked`` are the plugins that the parent blocked.
+    search, retries); ``blocked`` are the plugins that the parent blocked; ``stall_timeout_s`` is how long the parent
+    waits for a sign of life in any phase, None for each phase's own limit.
     """
 
     verb: Verb
@@ -42,6 +43,7 @@ class Job:
     accuracy: bool = False
     calibration: Calibration | None = None
     fetch: FetchJob | None = None
+    stall_timeout_s: float | None = None
 
     def need_plan(self) -> RunPlan:
         """The plan, for the verbs that cannot do without one."""

@@ -11,10 +11,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from mlharness.plan import RunPlan
 from mlharness.plugins import Plugins
 from mlharness.runner import loadgen
 from mlharness.runner.calibration import calibrate
-from mlharness.runner.channel import COUNTERS, Channel
+from mlharness.runner.channel import COUNTERS, PATIENT_S, STALL_S, Channel
 from mlharness.runner.executors import Executor, make_executor
 from mlharness.runner.job import Calibration, Job
 from mlharness.runner.library import SampleLibrary
@@ -40,6 +41,7 @@ class Measurement:
         self.dataset = open_dataset(self.plan, plugins)
         self.framework = plugins.catalog.frameworks.find(self.plan.framework.name).provider
         self.expected_s: float | None = None
+        self.stall_s = STALL_S
         self.loaded = 0
         self.duration_s = 0.0
         self._began = 0.0
@@ -119,7 +121,7 @@ class Measurement:
             self.executor.serve()
             mode = "accuracy" if self.job.accuracy else "performance"
             total = len(indices) if self.job.accuracy else None
-            self.channel.phase("measure", f"{self.plan.test.scenario}, {mode}", self.expected_s, total)
+            self.channel.phase("measure", f"{self.plan.test.scenario}, {mode}", self.expected_s, total, self.stall_s)
             self._began = self._began or perf_counter()
         except BaseException as error:  # noqa: BLE001  # nothing may reach LoadGen, which would abort the process
             self.channel.fail(error)
@@ -136,7 +138,7 @@ def measure(job: Job, plugins: Plugins, channel: Channel) -> None:
     """Run one LoadGen test; the parent learns of it by messages, and of its figures from LoadGen's logs."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     plan = job.need_plan()
-    channel.phase("load", f"{plan.framework.name} on {plan.framework.device}")
+    channel.phase("load", f"{plan.framework.name} on {plan.framework.device}", stall_s=PATIENT_S)
     work = Measurement(job, plugins, channel)
     work.load()
     channel.phase("warmup")
@@ -145,6 +147,7 @@ def measure(job: Job, plugins: Plugins, channel: Channel) -> None:
     calibration = work.calibrate(samples)
     settings = loadgen.settings(plan, job.accuracy, calibration)
     work.expected_s = None if job.accuracy else settings.min_duration_ms / 1000
+    work.stall_s = stall_limit(plan, calibration)
     channel.send(
         "prepared",
         calibration=asdict(calibration),
@@ -158,3 +161,10 @@ def measure(job: Job, plugins: Plugins, channel: Channel) -> None:
     cost = work.harness_cost()
     work.executor.each(Worker.close)
     channel.send("measured", loaded=work.loaded, duration_s=work.duration_s, cost=cost)
+
+
+def stall_limit(plan: RunPlan, calibration: Calibration) -> float:
+    """Seconds without a completed sample after which LoadGen's test is stalled: 20 calibrated batches, 60 at least."""
+    batch_s = plan.batching.batch_size * plan.host.instances / calibration.samples_per_second
+    between_s = 1 / plan.test.target_qps if plan.test.target_qps else 0.0
+    return max(STALL_S, 20 * max(batch_s, between_s, calibration.query_latency_ns / 1e9))

@@ -13,7 +13,7 @@ from mlharness.errors import MlharnessError, RunError
 from mlharness.plan import PlannedMetric
 from mlharness.plugins import Plugins
 from mlharness.providers import Array, ResponseSpec, Score
-from mlharness.runner.channel import Channel
+from mlharness.runner.channel import PATIENT_S, Channel
 from mlharness.runner.job import Job
 from mlharness.runner.opening import open_dataset
 
@@ -26,7 +26,7 @@ def score(job: Job, plugins: Plugins, channel: Channel) -> None:
     metric = plan.metric
     if metric is None:
         raise RunError(f"the manifest of {plan.model.name!r} names no metric")
-    channel.phase("score", metric.name)
+    channel.phase("score", metric.name, stall_s=PATIENT_S)
     dataset = open_dataset(plan, plugins)
     responses = read_responses(Path(job.directory) / ACCURACY_LOG, metric.response, len(dataset))
     provider = plugins.catalog.metrics.find(metric.name).provider

@@ -72,6 +72,7 @@ class Worker:
         writer = self._writer or make_writer(self._plan, rows, self._plan.batching.batch_size)
         writer.write(rows, range(len(indices)))
         self._writer = writer
+        self._counters[self.number] += len(indices)  # a sign of life: a slow model's warm-up is no stall
 
     def library_changed(self) -> None:
         """The sample library holds other samples now: make buffers for them, and choose how they are gathered."""
