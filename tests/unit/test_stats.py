@@ -1,0 +1,43 @@
+"""Wilson's interval against values that others published."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlharness.stats import wilson_interval
+
+
+@pytest.mark.parametrize(
+    ("successes", "n", "low", "high"),
+    [
+        # R. G. Newcombe, Statistics in Medicine 17 (1998), table I, method 3.
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0000, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_published_values(successes: int, n: int, low: float, high: float) -> None:
+    assert wilson_interval(successes, n) == pytest.approx((low, high), abs=5e-5)
+
+
+@given(st.integers(1, 10_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_it_holds_the_share_and_stays_a_share(counts: tuple[int, int]) -> None:
+    successes, n = counts
+    low, high = wilson_interval(successes, n)
+    assert 0.0 <= low <= successes / n + 1e-12
+    assert successes / n - 1e-12 <= high <= 1.0
+    mirrored = wilson_interval(n - successes, n)
+    assert mirrored == pytest.approx((1 - high, 1 - low))
+
+
+def test_more_samples_make_it_narrower_and_a_larger_z_wider() -> None:
+    widths = [high - low for low, high in (wilson_interval(9 * n, 10 * n) for n in (1, 10, 100))]
+    assert widths == sorted(widths, reverse=True)
+    assert wilson_interval(9, 10, z=2.6)[0] < wilson_interval(9, 10)[0]
+
+
+def test_nothing_is_known_without_samples() -> None:
+    assert wilson_interval(0, 0) == (0.0, 1.0)
