@@ -65,6 +65,7 @@ def make_result(
         "duration_s": shown.measured["duration_s"] if shown else None,
         "errors": sum(test.log.error_count for test in findings.tests),
         "accuracy": describe_accuracy(plan.metric, findings.score),
+        "fingerprint": last.prepared["fingerprint"] if last else None,
         "harness": describe_harness(plan, shown, findings.null_floor_us),
         "calibration": describe_calibration(findings),
         "system": summarise_system(system),

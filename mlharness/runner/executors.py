@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from mlharness.plan import RunPlan
 from mlharness.runner.library import SampleLibrary
 from mlharness.runner.worker import Worker
 
+T = TypeVar("T")
 MakeWorker = Callable[[int], Worker]
 OnError = Callable[[BaseException], None]
 
@@ -27,6 +28,10 @@ class Executor(Protocol):
 
     def each(self, action: Callable[[Worker], Any]) -> None:
         """Do something with every worker on the worker's own thread, all at once; raises what the first raised."""
+        ...
+
+    def first(self, action: Callable[[Worker], T]) -> T:
+        """Do something with the first worker on its own thread, and return what it gives."""
         ...
 
     def serve(self) -> None:
@@ -52,6 +57,9 @@ class InlineExecutor:
 
     def each(self, action: Callable[[Worker], Any]) -> None:
         action(self._worker)
+
+    def first(self, action: Callable[[Worker], T]) -> T:
+        return action(self._worker)
 
     def serve(self) -> None:
         """Nothing to begin: :meth:`issue` answers by itself."""
@@ -84,6 +92,9 @@ class PoolExecutor:
         pairs = zip(self._threads, self.workers, strict=True)
         for future in [thread.submit(action, worker) for thread, worker in pairs]:
             future.result()
+
+    def first(self, action: Callable[[Worker], T]) -> T:
+        return self._threads[0].submit(action, self.workers[0]).result()
 
     def serve(self) -> None:
         pairs = zip(self._threads, self.workers, strict=True)

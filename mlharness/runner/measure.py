@@ -17,6 +17,7 @@ from mlharness.runner import loadgen
 from mlharness.runner.calibration import calibrate
 from mlharness.runner.channel import COUNTERS, PATIENT_S, STALL_S, Channel
 from mlharness.runner.executors import Executor, make_executor
+from mlharness.runner.fingerprint import fingerprint
 from mlharness.runner.job import Calibration, Job
 from mlharness.runner.library import SampleLibrary
 from mlharness.runner.opening import load_predictor, open_dataset
@@ -143,6 +144,7 @@ def measure(job: Job, plugins: Plugins, channel: Channel) -> None:
     work.load()
     channel.phase("warmup")
     samples = work.warm_up()
+    printed = work.executor.first(partial(fingerprint, count=len(work.dataset)))
     channel.phase("calibrate")
     calibration = work.calibrate(samples)
     settings = loadgen.settings(plan, job.accuracy, calibration)
@@ -155,6 +157,7 @@ def measure(job: Job, plugins: Plugins, channel: Channel) -> None:
         framework_version=work.framework.version(),
         dataset_count=len(work.dataset),
         switch_interval_s=SWITCH_INTERVAL_S,
+        fingerprint=printed,
     )
     work.library.unload(samples)
     work.run(settings)

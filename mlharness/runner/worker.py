@@ -64,7 +64,7 @@ class Worker:
 
         The response's form is learnt here when no metric fixes it.
         """
-        outputs = self._call(self._gather(indices, self._buffers), indices)
+        outputs = self.outputs_of(indices)
         check_outputs(outputs, self._predictor.outputs, self._plan.model.outputs, len(indices))
         if not self._plan.model.allow_non_finite:
             check_finite(outputs, f"instance {self.number} in warm-up")
@@ -86,6 +86,10 @@ class Worker:
         self.complete = loadgen.complete
         self.predict_ns = self.postprocess_ns = self.harness_ns = self.batches = 0
         self.kept, self._keep_next = [], 1
+
+    def outputs_of(self, indices: Sequence[int]) -> list[Array]:
+        """The predictor's outputs for loaded samples, without postprocessing, completed to nobody."""
+        return self._call(self._gather(indices, self._buffers), indices)
 
     def _answer_groups(self, ids: Sequence[int], indices: Sequence[int]) -> None:
         """Ragged samples, in batches of equal shapes."""
