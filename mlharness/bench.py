@@ -13,6 +13,7 @@ from mlharness import rundir, supervise
 from mlharness.errors import RunError, UserError
 from mlharness.floor import null_floor_us
 from mlharness.measuring import Measured, measure
+from mlharness.monitor import Monitor
 from mlharness.observers import Observers
 from mlharness.payloads import RunFinished, RunStarted
 from mlharness.plan import PlannedTest, RunPlan
@@ -32,6 +33,7 @@ class Run:
     plan: RunPlan
     directory: Path
     observers: Observers
+    monitor: Monitor
     started: str
     system: dict[str, Any] = field(default_factory=dict)
     findings: Findings = field(default_factory=Findings)
@@ -43,8 +45,8 @@ class Run:
         return self.directory / rundir.RUNNER_LOG
 
     def watch(self, prefix: str = "") -> Watch:
-        """Hands a runner's phases and progress on to the observers."""
-        return self.observers.watch(self.directory.name, prefix)
+        """Hands a runner's phases and progress on to the monitor of the host, and to the observers."""
+        return self.monitor.watch(self.observers.watch(self.directory.name, prefix))
 
     def test_directory(self, mode: str) -> Path:
         """Where LoadGen's files of a mode go: a folder of its own only when there are two."""
@@ -64,7 +66,7 @@ def bench(request: Request) -> dict[str, Any]:
     try:
         log = directory / rundir.RUNNER_LOG
         plan = request.plan(request.fetch(observers.watch(directory.name), log))
-        run = Run(request, plan, directory, observers, now())
+        run = Run(request, plan, directory, observers, Monitor(plan.framework.device), now())
         write_plan(run)
     except BaseException:
         rundir.discard(directory)
@@ -123,6 +125,7 @@ def measure_performance(run: Run) -> None:
         run.findings.performance, run.findings.trials = search_rate(run)
     else:
         run.findings.performance = measure_long_enough(run)
+    run.monitor.end_test()
 
 
 def measure_long_enough(run: Run) -> Measured:
@@ -204,8 +207,10 @@ def set_partial_logs_aside(run: Run) -> None:
 
 
 def close(run: Run) -> None:
-    """Write ``result.json`` and tell the observers; what they raise is added to the result's warnings."""
-    run.findings.warnings = list(run.observers.warnings)
+    """Write telemetry and ``result.json``, tell the observers; what they raise is added to the result's warnings."""
+    run.findings.quality = run.monitor.quality()
+    run.monitor.close(run.directory)
+    run.findings.warnings = [*run.observers.warnings, *run.monitor.warnings]
     run.result = make_result(run.plan, run.directory, run.findings, run.system, run.started, now())
     rundir.write_json(run.directory / rundir.RESULT, run.result)
     run.observers.tell("mlh_on_run_finished", RunFinished(run.directory.name, run.directory, run.result))

@@ -26,6 +26,7 @@ class Findings:
     accuracy: Measured | None = None
     score: Mapping[str, Any] | None = None
     null_floor_us: float | None = None
+    quality: dict[str, Any] | None = None
     trials: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     failure: str = ""
@@ -68,6 +69,7 @@ def make_result(
         "fingerprint": last.prepared["fingerprint"] if last else None,
         "harness": describe_harness(plan, shown, findings.null_floor_us),
         "calibration": describe_calibration(findings),
+        "quality": findings.quality if shown else None,
         "system": summarise_system(system),
         "started": started,
         "finished": finished,
