@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "bench": "Measure a model under MLPerf's rules.",
     "completion": "Print the shell's completion script.",
     "datasets": "List data sets, or show one.",
+    "doctor": "Check this host, plugins and frameworks before a run.",
     "models": "List models, or show one.",
     "plugins": "List plugins: what each provides, and what is wrong with it.",
     "trust": "List or withdraw the trust given to manifests' Python.",
