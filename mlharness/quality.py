@@ -159,11 +159,6 @@ def find_stretches(samples: Sequence[Sample], figures: Sequence[Figures]) -> lis
     return found
 
 
-def good_enough(quality: Mapping[str, Any] | None, required: str) -> bool:
-    """Whether a run's grade is the required one or better; an ungraded run is not."""
-    return quality is not None and str(quality["grade"]) <= required
-
-
 def _told(samples: Sequence[Sample], name: str) -> list[float]:
     return [value for sample in samples if (value := getattr(sample, name)) is not None]
 

@@ -51,6 +51,12 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--warmup", type=_AT_LEAST_1, default=3, show_default=True, help="Batches before anything is timed."),
     click.option("--seed", type=click.IntRange(min=0), help="Seed of LoadGen's schedule and sample order."),
     click.option("--repeat", type=_AT_LEAST_1, default=1, show_default=True, help="Run the plan N times."),
+    click.option(
+        "--require-quality",
+        type=_choice("ABC"),
+        help="Run again when the host was so disturbed that the grade is worse.",
+    ),
+    click.option("--attempts", type=_AT_LEAST_1, default=3, show_default=True, help="Most runs for --require-quality."),
     click.option("--label", "labels", metavar="K=V", multiple=True, help="Note on the result; can be repeated."),
     click.option(
         "--option", "options", metavar="KEY=VALUE", multiple=True, help="Option of the framework; repeatable."
@@ -88,13 +94,16 @@ def command(model: str, block: Sequence[str], output: Output, **chosen: Any) -> 
 
     plugins = discover(block)
     repeat, dry_run, root = chosen.pop("repeat"), chosen.pop("dry_run"), chosen.pop("root")
+    required, attempts = chosen.pop("require_quality"), chosen.pop("attempts")
+    if required and chosen["mode"] == "accuracy":
+        raise UserError("--require-quality: only a performance run has a grade", "Use --mode performance or both.")
     try:
         request = prepare(model, _choices(**chosen), plugins, root or runs_dir(), tuple(block))
         if dry_run:
             plan = request.plan_without_fetching()
             output.show(plan.document, lambda: _show_plan(output, plan))
             return ExitCode.DONE
-        return _run(request, repeat, plugins, output)
+        return _run(request, repeat, (required, attempts), plugins, output)
     except PluginError as error:
         raise plugins.explain(error) from error
 
@@ -129,26 +138,33 @@ def _label(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _run(request: Request, repeat: int, plugins: Plugins, output: Output) -> ExitCode:
-    from mlharness.bench import bench
-    from mlharness.cli.progress import make_observer
+def _run(request: Request, repeat: int, quality: tuple[str | None, int], plugins: Plugins, output: Output) -> ExitCode:
+    from mlharness.cli.attempts import attempt
     from mlharness.cli.summary import show_result
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a run is ended in the same orderly way by both
-    results = []
+    results, codes = [], []
     for _ in range(repeat):
-        observer = make_observer(output)
-        plugins.manager.register(observer)
-        try:
-            result = bench(request)
-        finally:
-            observer.close()
-            plugins.manager.unregister(observer)
+        result, good = attempt(lambda: _bench(request, plugins, output), *quality, output.note)
         results.append(result)
+        codes.append(exit_code_of(result) if good else ExitCode.FAILED)
         if not output.json:
             show_result(output, result, request.root / result["run_id"])
     output.show(lambda: results[0] if repeat == 1 else {"results": results}, lambda: None)
-    return worst(*(exit_code_of(result) for result in results))
+    return worst(*codes)
+
+
+def _bench(request: Request, plugins: Plugins, output: Output) -> dict[str, Any]:
+    from mlharness.bench import bench
+    from mlharness.cli.progress import make_observer
+
+    observer = make_observer(output)
+    plugins.manager.register(observer)
+    try:
+        return bench(request)
+    finally:
+        observer.close()
+        plugins.manager.unregister(observer)
 
 
 def exit_code_of(result: dict[str, Any]) -> ExitCode:

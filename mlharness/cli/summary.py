@@ -66,6 +66,8 @@ def rows(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         unit = "sample" if result["scenario"] == "Offline" else "query"
         floor = f" (null floor {harness['null_floor_us']:.1f} us)" if harness["null_floor_us"] else ""
         yield "harness", f"{harness['us_per_query']:.1f} us a {unit}{floor}"
+    if result["quality"]:
+        yield "quality", quality(result["quality"])
     yield "set up", setup(result)
 
 
@@ -85,6 +87,14 @@ def accuracy(found: Mapping[str, Any]) -> str:
     if found["passed"] is None:
         return f"{text}, no target"
     return f"{text}, target {found['target']:g}: {'met' if found['passed'] else 'NOT met'}"
+
+
+def quality(found: Mapping[str, Any]) -> str:
+    """The grade, why it is not A, and which seconds of the run were disturbed."""
+    stretches = ", ".join(f"{stretch['start_s']:.0f}-{stretch['end_s']:.0f} s" for stretch in found["stretches"])
+    reasons = "; ".join(found["reasons"])
+    text = f"{found['grade']}: {reasons}" if reasons else str(found["grade"])
+    return f"{text}; disturbed: {stretches}" if stretches else text
 
 
 def setup(result: Mapping[str, Any]) -> str:
