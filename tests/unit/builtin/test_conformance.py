@@ -59,7 +59,7 @@ class TestTable(DataSetConformance):
 
 class TestScale(StepConformance):
     step = "tensor.scale"
-    parameters = {"factor": 0.5, "offset": 1}
+    parameters: Mapping[str, Any] = {"factor": 0.5, "offset": 1}
     gives = (("float32", (4, 4)),)
     bad_parameters = ({"factor": "much"},)
 
@@ -69,7 +69,7 @@ class TestScale(StepConformance):
 
 class TestReshape(StepConformance):
     step = "tensor.reshape"
-    parameters = {"shape": [1, -1]}
+    parameters: Mapping[str, Any] = {"shape": [1, -1]}
     gives = (("int32", (1, 6)),)
 
     def make_arrays(self) -> Arrays:
@@ -78,7 +78,7 @@ class TestReshape(StepConformance):
 
 class TestCast(StepConformance):
     step = "tensor.cast"
-    parameters = {"dtype": "float16"}
+    parameters: Mapping[str, Any] = {"dtype": "float16"}
     gives = (("float16", (5,)),)
     bad_parameters = ({"dtype": "float17"}, {})
 

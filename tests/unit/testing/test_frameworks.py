@@ -1,0 +1,243 @@
+"""Every check of the framework suite can fail: one deliberately wrong framework for each."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from mlharness.errors import UserError
+from mlharness.plugins import Plugins
+from mlharness.providers import Array, Model, Option, TensorSpec
+from mlharness.registrars import Catalog, FrameworkRegistrar
+from mlharness.testing import FrameworkConformance
+from tests.unit.testing.broken import checks_of, fails, only, run_check
+
+SPEC_IN = TensorSpec("x", "float32", (None, 4))
+SPEC_OUT = TensorSpec("y", "float32", (None, 4))
+KEPT: list[Any] = []
+
+
+@pytest.fixture(autouse=True)
+def _forget() -> None:
+    KEPT.clear()
+
+
+class Doubling:
+    """A right predictor: gives its input twice as large. The broken ones differ in one thing."""
+
+    inputs: Any = (SPEC_IN,)
+    outputs: Any = (SPEC_OUT,)
+
+    def predict(self, batch: dict[str, Array]) -> list[Array]:
+        return [batch["x"] * np.float32(2)]
+
+    def close(self) -> Any:
+        return ()
+
+
+class NoBatchAxis(Doubling):
+    outputs = (TensorSpec("y", "f4", ()),)
+
+
+class OtherDtype(Doubling):
+    def predict(self, batch: dict[str, Array]) -> list[Array]:
+        return [batch["x"].astype(np.float64)]
+
+
+class Counting(Doubling):
+    calls = 0
+
+    def predict(self, batch: dict[str, Array]) -> list[Array]:
+        self.calls += 1
+        return [batch["x"] + np.float32(self.calls)]
+
+
+class Mixing(Doubling):
+    def predict(self, batch: dict[str, Array]) -> list[Array]:
+        return [batch["x"] + batch["x"].sum()]
+
+
+class Overwriting(Doubling):
+    def predict(self, batch: dict[str, Array]) -> list[Array]:
+        batch["x"] *= np.float32(2)
+        return [batch["x"].copy()]
+
+
+class MainThreadOnly(Doubling):
+    def predict(self, batch: dict[str, Array]) -> list[Array]:
+        if threading.current_thread() is not threading.main_thread():
+            raise RuntimeError("this is not the main thread")
+        return super().predict(batch)
+
+
+class WrongOnThreads(Doubling):
+    def predict(self, batch: dict[str, Array]) -> list[Array]:
+        main = threading.current_thread() is threading.main_thread()
+        return [batch["x"] * np.float32(2 if main else 3)]
+
+
+class Keeping(Doubling):
+    def predict(self, batch: dict[str, Array]) -> list[Array]:
+        outputs = super().predict(batch)
+        KEPT.append(outputs)
+        return outputs
+
+
+class Clinging(Doubling):
+    def __init__(self) -> None:
+        KEPT.append(np.zeros(100_000))
+
+
+class NoSpans(Doubling):
+    def close(self) -> Any:
+        return None
+
+
+class Inventing(Doubling):
+    def predict(self, batch: dict[str, Array]) -> list[Array]:
+        return [batch.get("x", np.zeros((1, 4), np.float32)) * np.float32(2)]
+
+
+class Looping(Doubling):
+    def predict(self, batch: dict[str, Array]) -> list[Array]:
+        rows = []
+        for row in batch["x"]:
+            rows.append(row * np.float32(2))  # noqa: PERF401, RUF100  # the loop is the fault
+        return [np.stack(rows)]
+
+
+class Verbose(Doubling):
+    def predict(self, batch: dict[str, Array]) -> list[Array]:
+        for _ in range(500):
+            pass
+        return super().predict(batch)
+
+
+@dataclass
+class Fake:
+    """A framework for one test."""
+
+    predictor: Callable[[], Any] = Doubling
+    registered: dict[str, Any] = field(default_factory=dict)
+    strict: bool = True
+
+    def load(self, model: Model, device: str, options: Mapping[str, Any], trace: Any = None) -> Any:
+        if self.strict and (device != "cpu" or not model.files or not model.files[0].read_text().startswith("good")):
+            raise UserError("this cannot be loaded", "Give another.")
+        return self.predictor()
+
+
+class Suite(FrameworkConformance):
+    framework = "fake"
+
+    def __init__(self, fake: Fake) -> None:
+        self.fake = fake
+
+    def plugins(self) -> Plugins:
+        given: dict[str, Any] = {"load": self.load_fake, "version": lambda: "1.0", **self.fake.registered}
+        return only(lambda catalog: register(catalog, given))
+
+    def load_fake(self, model: Model, device: str, options: Mapping[str, Any], trace: Any = None) -> Any:
+        try:
+            return self.fake.load(model, device, options, trace)
+        except (OSError, ValueError) as error:
+            raise UserError(f"the model cannot be read: {error}", "Give another.") from error
+
+    def make_model(self, folder: Path) -> Model:
+        file = folder / "model.txt"
+        file.write_text("good", "utf-8")
+        return Model("fake", (file,))
+
+
+def register(catalog: Catalog, given: dict[str, Any]) -> None:
+    FrameworkRegistrar(catalog, "fakes").framework("fake", **given)
+
+
+WRONG = [
+    ("test_it_is_registered_and_described", Fake(registered={"version": lambda: 1}), "version() is 1"),
+    ("test_it_is_registered_and_described", Fake(registered={"devices": lambda: ["tpu"]}), "without 'cpu'"),
+    (
+        "test_it_is_registered_and_described",
+        Fake(registered={"options": (Option("level", "integer", ""),)}),
+        "option 'level' has no doc",
+    ),
+    (
+        "test_it_is_registered_and_described",
+        Fake(registered={"options": (Option("level", "integer", "How far.", "high"),)}),
+        "must be of type integer",
+    ),
+    # The process that discovers plugins has imported pluggy: it stands for a framework that is imported too early.
+    ("test_discovery_imports_no_framework", Fake(registered={"requirement": "pluggy>=1"}), "imports pluggy"),
+    ("test_tensors_are_described", Fake(NoBatchAxis), "the dtype 'f4'"),
+    ("test_outputs_are_as_declared", Fake(OtherDtype), "is float64"),
+    ("test_the_same_batch_gives_the_same_outputs", Fake(Counting), "two different outputs"),
+    ("test_each_row_belongs_to_its_sample", Fake(Mixing), "other outputs alone"),
+    ("test_the_batch_stays_as_it_was", Fake(Overwriting), "writes into its batch"),
+    ("test_predictors_work_side_by_side", Fake(MainThreadOnly), "not the main thread"),
+    ("test_predictors_work_side_by_side", Fake(WrongOnThreads), "wrong outputs"),
+    ("test_a_thousand_predictions_leak_nothing", Fake(Keeping), "bytes allocated through Python"),
+    ("test_close_gives_back_what_load_took", Fake(Clinging), "bytes allocated through Python"),
+    ("test_close_gives_back_what_load_took", Fake(NoSpans), "close returns NoneType"),
+    ("test_a_device_that_is_not_there_is_a_user_error", Fake(strict=False), "raises nothing"),
+    ("test_bad_models_are_user_errors", Fake(strict=False), "raises nothing"),
+    ("test_a_batch_without_its_inputs_is_refused", Fake(Inventing), "has no input"),
+    ("test_overhead_does_not_grow_with_the_batch", Fake(Looping), "lines for one sample"),
+    ("test_overhead_does_not_grow_with_the_batch", Fake(Verbose), "lines of Python"),
+]
+
+
+@pytest.mark.parametrize(("check", "fake", "said"), WRONG)
+def test_wrong_framework_fails(check: str, fake: Fake, said: str, tmp_path: Path) -> None:
+    assert said in fails(Suite(fake), check, tmp_path)
+
+
+@pytest.mark.parametrize("check", checks_of(FrameworkConformance))
+def test_right_framework_passes(check: str, tmp_path: Path) -> None:
+    run_check(Suite(Fake()), check, tmp_path)
+
+
+def test_every_check_has_a_wrong_framework() -> None:
+    assert {check for check, _, _ in WRONG} == set(checks_of(FrameworkConformance))
+
+
+def test_a_model_with_one_batch_size_is_checked_with_it(tmp_path: Path) -> None:
+    class Pair(Doubling):
+        inputs: Sequence[TensorSpec] = (TensorSpec("x", "float32", (2, 4)),)
+
+    suite = Suite(Fake(Pair))
+    assert suite.sizes(cast(Any, Pair())) == (2, 2)
+    for check in checks_of(FrameworkConformance):
+        run_check(suite, check, tmp_path)
+
+
+def test_another_load_that_differs_is_told(tmp_path: Path) -> None:
+    loads = iter(range(1, 9))
+
+    class Drifting(Doubling):
+        def __init__(self) -> None:
+            self.factor = np.float32(next(loads))
+
+        def predict(self, batch: dict[str, Array]) -> list[Array]:
+            return [batch["x"] * self.factor]
+
+    message = fails(Suite(Fake(Drifting)), "test_the_same_batch_gives_the_same_outputs", tmp_path)
+    assert "another load of the model" in message
+
+
+def test_the_model_must_be_given() -> None:
+    with pytest.raises(NotImplementedError, match="define make_model"):
+        FrameworkConformance().make_model(Path())
+
+
+def test_a_framework_that_is_not_there_is_named() -> None:
+    class Missing(FrameworkConformance):
+        framework = "nul"
+
+    with pytest.raises(UserError, match="no framework is named 'nul'"):
+        Missing().provider()
