@@ -8,7 +8,8 @@ from pathlib import Path
 from mlharness import supervise
 from mlharness.choices import Choices
 from mlharness.errors import UserError
-from mlharness.manifest.documents import DataSetManifest, ModelManifest
+from mlharness.manifest.archives import extract_member
+from mlharness.manifest.documents import DataSetManifest, ModelFile, ModelManifest
 from mlharness.manifest.files import digest, resolve
 from mlharness.manifest.library import ManifestLibrary, is_path
 from mlharness.manifest.trust import require_trust, user_trust
@@ -34,7 +35,7 @@ class Request:
         return make_plan(self.model, self.dataset, self.choices, self.plugins.catalog, files, self.blocked)
 
     def locate(self) -> list[Path | None]:
-        """Each model file that is here already, None for one that has yet to be fetched."""
+        """Each model file (or its archive) that is here already, None for one that has yet to be fetched."""
         base, catalog = self.model.origin.path.parent, self.plugins.catalog
         return [resolve(wish.source, base, wish.sha256, catalog) for wish in self.model.files]
 
@@ -46,21 +47,41 @@ class Request:
         """
         located = self.locate()
         pairs = list(zip(self.model.files, located, strict=True))
-        missing = tuple((wish.source, wish.sha256) for wish, path in pairs if path is None)
+        # Several files may come from one archive.
+        missing = tuple(dict.fromkeys((wish.source, wish.sha256) for wish, path in pairs if path is None))
         fetched: dict[str, Path] = {}
         if missing:
             job = Job("fetch", self.blocked, fetch=FetchJob(missing, str(self.model.origin.path.parent.absolute())))
             outcome = supervise.run(job, watch, log)
             fetched = {message["source"]: Path(message["path"]) for message in outcome.all("fetched")}
-        paths = [path or fetched[wish.source] for wish, path in pairs]
-        return [(path, digest(path)) for path in paths]
+        return [unpack(wish, path or fetched[wish.source]) for wish, path in pairs]
 
     def plan_without_fetching(self) -> RunPlan:
-        """The plan as far as it is known before a download; a missing file has the manifest's own sha256."""
+        """The plan as far as it is known before a download; a missing file has the manifest's own sha256.
+
+        The sha256 of a file in an archive that is missing is empty.
+        """
         pairs = zip(self.model.files, self.locate(), strict=True)
-        return self.plan(
-            [(path or Path(wish.source), digest(path) if path else wish.sha256 or "") for wish, path in pairs]
-        )
+        return self.plan([unpack(wish, path) if path else as_wished(wish) for wish, path in pairs])
+
+
+def unpack(wish: ModelFile, path: Path) -> tuple[Path, str]:
+    """Path and sha256 of a model file whose source is here; out of an archive when the manifest says so.
+
+    Raises:
+        UserError: the source cannot be read, or is no archive that holds the member.
+    """
+    try:
+        if wish.member is not None:
+            path = extract_member(path, wish.source, wish.sha256 or digest(path), wish.member)
+        return path, digest(path)
+    except OSError as error:
+        raise UserError(f"{wish.source} cannot be read: {error.strerror}", f"Check {path}: is it a file?") from error
+
+
+def as_wished(wish: ModelFile) -> tuple[Path, str]:
+    """Path and sha256 of a model file that is not here, as far as the manifest tells."""
+    return Path(wish.source), (wish.sha256 or "") if wish.member is None else ""
 
 
 def prepare(model: str, choices: Choices, plugins: Plugins, root: Path, blocked: tuple[str, ...] = ()) -> Request:

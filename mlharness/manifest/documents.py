@@ -51,10 +51,14 @@ class FrameworkWish:
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A file of the model: a URI or a path relative to the manifest, and its sha256 if given."""
+    """A file of the model: a URI or a path relative to the manifest, and its sha256 if given.
+
+    With ``member``, these are of an archive, and the model's file is the one of that path inside it.
+    """
 
     source: str
     sha256: str | None = None
+    member: str | None = None
 
 
 @dataclass(frozen=True)
