@@ -109,7 +109,8 @@ class SampleLibrary:
         return {name: np.stack(column) for name, column in zip(self.names, columns, strict=True)}
 
     def _row(self, index: int) -> Arrays:
-        row = self._rows[self._slot_of[index]]
+        slot = self._slot_of[index]
+        row = self._rows[slot] if slot >= 0 else None
         assert row is not None, f"sample {index} is not loaded"
         return row
 
