@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlharness.stats import wilson_interval
@@ -23,6 +23,7 @@ def test_published_values(successes: int, n: int, low: float, high: float) -> No
     assert wilson_interval(successes, n) == pytest.approx((low, high), abs=5e-5)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_it_holds_the_share_and_stays_a_share(counts: tuple[int, int]) -> None:
     successes, n = counts
