@@ -29,10 +29,13 @@ _PREDICTOR = "mlharness.providers.Predictor"
 _LOAD = "mlharness.providers.LoadPredictor"
 _LOADS = 20
 _PREDICTIONS = 20
-_DISCOVER = (
-    "import json, sys; from mlharness.plugins import build_manager; build_manager();"
-    "print(json.dumps([name for name in sys.argv[1:] if name in sys.modules]))"
-)
+_DISCOVER = """
+import json, sys
+from mlharness.plugins import build_manager
+own = set(sys.modules)  # what mlharness itself needs, as NumPy, is no plugin's fault
+build_manager()
+print(json.dumps([name for name in sys.argv[1:] if name in sys.modules and name not in own]))
+"""
 
 
 class FrameworkConformance(Subject):

@@ -172,8 +172,7 @@ WRONG = [
         Fake(registered={"options": (Option("level", "integer", "How far.", "high"),)}),
         "must be of type integer",
     ),
-    # The process that discovers plugins has imported pluggy: it stands for a framework that is imported too early.
-    ("test_discovery_imports_no_framework", Fake(registered={"requirement": "pluggy>=1"}), "imports pluggy"),
+    ("test_discovery_imports_no_framework", Fake(registered={"requirement": "colorsys>=1"}), "imports colorsys"),
     ("test_tensors_are_described", Fake(NoBatchAxis), "the dtype 'f4'"),
     ("test_outputs_are_as_declared", Fake(OtherDtype), "is float64"),
     ("test_the_same_batch_gives_the_same_outputs", Fake(Counting), "two different outputs"),
@@ -192,6 +191,20 @@ WRONG = [
 ]
 
 
+@pytest.fixture
+def _eager_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed plugin whose import imports colorsys, which stands for a framework here."""
+    site = tmp_path / "site"
+    info = site / "eager-1.0.dist-info"
+    info.mkdir(parents=True)
+    (site / "mlh_eager.py").write_text("import colorsys\n", "utf-8")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: eager\nVersion: 1.0\n", "utf-8")
+    (info / "entry_points.txt").write_text("[mlharness]\neager = mlh_eager\n", "utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    monkeypatch.delenv("MLH_BLOCK_PLUGINS", raising=False)
+
+
+@pytest.mark.usefixtures("_eager_plugin")
 @pytest.mark.parametrize(("check", "fake", "said"), WRONG)
 def test_wrong_framework_fails(check: str, fake: Fake, said: str, tmp_path: Path) -> None:
     assert said in fails(Suite(fake), check, tmp_path)

@@ -1,0 +1,1 @@
+"""The framework and the step ``example`` for mlharness."""

@@ -1,0 +1,83 @@
+"""``mlh init plugin``: a complete plugin, or a message; ``plugins/mlharness-example`` is what it writes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from mlharness.cli.init import check_name, compatible_versions, render
+from mlharness.errors import UserError
+from tests.unit.cli.conftest import Mlh
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+EXAMPLE = Path(__file__).parents[3] / "plugins" / "mlharness-example"
+WRITTEN = (".py", ".toml", ".md", ".yaml", ".csv", ".typed")
+"""What a template has; beside it lie caches of tools."""
+
+
+def test_the_example_is_what_init_writes() -> None:
+    found = [path for path in EXAMPLE.rglob("*") if path.suffix in WRITTEN and ".pytest_cache" not in path.parts]
+    there = {path.relative_to(EXAMPLE).as_posix(): path.read_text("utf-8") for path in found}
+    remedy = "write it anew: rm -r plugins/mlharness-example && mlh init plugin example --output plugins"
+    assert there == render("example"), remedy
+
+
+def test_every_file_is_written_and_named(mlh: Mlh, tmp_path: Path) -> None:
+    ran = mlh("init", "plugin", "two-words", "--output", str(tmp_path / "new"), "--json")
+    assert ran.code == 0
+    folder = tmp_path / "new" / "mlharness-two-words"
+    assert ran.document["folder"] == str(folder)
+    assert sorted(ran.document["files"]) == sorted(
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+    )
+    project = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["entry-points"]["mlharness"] == {"two-words": "mlharness_two_words.plugin"}
+    for source in folder.rglob("*.py"):
+        compile(source.read_text("utf-8"), str(source), "exec")
+
+
+def test_people_read_what_comes_next(mlh: Mlh, tmp_path: Path) -> None:
+    ran = mlh("init", "plugin", "mlharness-mine", "--output", str(tmp_path))
+    assert str(tmp_path / "mlharness-mine" / "pyproject.toml") in ran.out.splitlines()
+    assert ran.err.startswith("Next: cd ")
+
+
+def test_what_is_there_stays(mlh: Mlh, tmp_path: Path) -> None:
+    (tmp_path / "mlharness-mine").mkdir()
+    ran = mlh("init", "plugin", "mine", "--output", str(tmp_path))
+    assert ran.code == 2
+    assert "exists already" in ran.err
+    assert list((tmp_path / "mlharness-mine").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_a_message(mlh: Mlh, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    ran = mlh("init", "plugin", "mine", "--output", str(tmp_path / "file"))
+    assert ran.code == 2
+    assert "cannot be written" in ran.err
+
+
+@pytest.mark.parametrize("name", ["", "Mine", "1st", "a b", "a--b", "a_b", "-a", "a-", "mlharness-", "../up", "a\n"])
+def test_bad_names_are_refused(name: str) -> None:
+    with pytest.raises(UserError, match="cannot name a plugin"):
+        check_name(name)
+
+
+def test_misspelt_kind_is_answered(mlh: Mlh) -> None:
+    assert "Did you mean 'plugin'?" in mlh("init", "plugins", "mine").err
+
+
+def test_the_range_of_versions_is_this_minor_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlharness.cli.init.metadata.version", lambda name: "1.9.3rc1")
+    assert compatible_versions() == ">=1.9,<1.10"
+
+
+def test_no_placeholder_is_left() -> None:
+    left = [path for path, text in render("mine").items() if "$" in text or "__package__" in path or "__name__" in path]
+    assert left == []
