@@ -25,6 +25,7 @@ class SampleLibrary:
         pipeline: the preprocessing.
         threads: how many threads may preprocess at once.
         advance: called with the number of samples loaded so far.
+        called: names the data set in messages.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class SampleLibrary:
         pipeline: Pipeline,
         threads: int,
         advance: Callable[[int], None] = lambda done: None,
+        called: str = "the data set",
     ) -> None:
         self.names: tuple[str, ...] = ()
         self.ragged = False
@@ -43,6 +45,7 @@ class SampleLibrary:
         self._inputs: tuple[TensorSpec, ...] = ()
         self._threads = 1 if pipeline.serial else threads
         self._advance = advance
+        self._called = called
         self._slots = np.full(len(dataset), -1, dtype=np.int64)
         self._slot_of: list[int] = []  # the same as a list, which answers for one sample in a fifth of the time
         self._columns: list[Array] = []
@@ -145,9 +148,9 @@ class SampleLibrary:
         try:
             raw = self._dataset.sample(index)
         except UserError as error:
-            raise RunError(f"sample {index} of the data set cannot be read: {error.message}", error.remedy) from error
+            raise RunError(f"sample {index} of {self._called} cannot be read: {error.message}", error.remedy) from error
         except Exception as error:
-            raise RunError(f"the data set failed on sample {index}: {type(error).__name__}: {error}") from error
+            raise RunError(f"{self._called} failed on sample {index}: {type(error).__name__}: {error}") from error
         arrays = self._pipeline.on_sample(raw, index)
         check_arrays(arrays, self._inputs, index)
         return arrays

@@ -77,6 +77,14 @@ def samples_per_query(plan: RunPlan) -> int:
     return int(plan.test.user_conf.get("samples_per_query", asked.multi_stream_samples_per_query))
 
 
+def performance_samples(plan: RunPlan) -> int:
+    """Size of the performance set: from the user's conf, mlperf.conf or the manifest; 0 when none of them says."""
+    asked = lg.TestSettings()
+    asked.FromConfig("", plan.test.mlperf_model or "*", plan.test.scenario, 0)
+    fixed = plan.test.user_conf.get("performance_sample_count_override", asked.performance_sample_count_override)
+    return int(fixed or plan.test.performance_sample_count or 0)
+
+
 def apply_quick_rules(asked: Any, test: PlannedTest) -> None:
     """About ten seconds, and no fewer queries than early stopping needs for the scenario's percentile."""
     if "min_duration" not in test.user_conf:

@@ -19,7 +19,7 @@ from mlharness.runner.channel import COUNTERS, PATIENT_S, STALL_S, Channel
 from mlharness.runner.executors import Executor, make_executor
 from mlharness.runner.fingerprint import fingerprint
 from mlharness.runner.job import Calibration, Job
-from mlharness.runner.library import SampleLibrary
+from mlharness.runner.library import SampleLibrary, check_memory
 from mlharness.runner.opening import load_predictor, open_dataset
 from mlharness.runner.pipeline import bind
 from mlharness.runner.worker import Worker
@@ -47,10 +47,15 @@ class Measurement:
         self.duration_s = 0.0
         self._began = 0.0
         self._preprocess, self._postprocess = bind(self.plan, plugins.catalog)
+        asked = loadgen.performance_samples(self.plan) or DEFAULT_PERFORMANCE_SAMPLES
+        self.performance_samples = min(len(self.dataset), asked)
+        """How many samples LoadGen will have loaded at once."""
 
     def load(self) -> None:
         """Load the predictors, each on its worker's thread, and make the library for their inputs."""
-        self.library = SampleLibrary(self.dataset, self._preprocess, len(self.plan.host.cores), self._sample_loaded)
+        called = f"{self.plan.dataset.plugin}: the data set {self.plan.dataset.name!r}"
+        threads = len(self.plan.host.cores)
+        self.library = SampleLibrary(self.dataset, self._preprocess, threads, self._sample_loaded, called)
 
         def make_worker(number: int) -> Worker:
             predictor = load_predictor(self.framework, self.plan)
@@ -60,8 +65,12 @@ class Measurement:
         self.library.expect(self.plan.model.inputs or self.executor.workers[0].inputs)
 
     def warm_up(self) -> Sequence[int]:
-        """Load a few samples and answer them to nobody; returns their indices."""
+        """Load a few samples and answer them to nobody; returns their indices.
+
+        Raises UserError when the memory cannot hold all the samples that LoadGen will ask for.
+        """
         self.library.load((0,))
+        check_memory(self.library.sample_bytes, self.performance_samples)
         affordable = max(WARMUP_BYTES // max(1, self.library.sample_bytes), self.plan.batching.batch_size)
         samples = range(min(len(self.dataset), max(WARMUP_SAMPLES, self.plan.batching.batch_size), affordable))
         self.library.load(samples)
@@ -82,8 +91,7 @@ class Measurement:
 
     def run(self, settings: Any) -> None:
         """LoadGen's test."""
-        asked = settings.performance_sample_count_override or self.plan.test.performance_sample_count
-        counts = (len(self.dataset), min(len(self.dataset), asked or DEFAULT_PERFORMANCE_SAMPLES))
+        counts = (len(self.dataset), self.performance_samples)
         settings.performance_sample_count_override = counts[1]
         self.executor.each(Worker.begin_test)
         gc.collect()

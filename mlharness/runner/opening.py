@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 
-from mlharness.errors import UserError
+from mlharness.errors import MlharnessError, RunError, UserError
 from mlharness.manifest.files import resolve
 from mlharness.plan import RunPlan
 from mlharness.plugins import Plugins
@@ -25,16 +26,32 @@ def open_dataset(plan: RunPlan, plugins: Plugins) -> DataSet:
             raise UserError(f"data set {plan.dataset.name!r}: {source} has not been fetched", "Run mlh bench again.")
         return found
 
-    dataset = provider.open(plan.dataset.options, plan.dataset.count, locate)
-    if not len(dataset):
+    with blaming(plan.dataset.plugin, f"opening the data set {plan.dataset.name!r}"):
+        dataset = provider.open(plan.dataset.options, plan.dataset.count, locate)
+        count = len(dataset)
+        dataset.check()
+    if not count:
         raise UserError(f"data set {plan.dataset.name!r} has no samples", "Check its manifest, and --count.")
-    dataset.check()
     return dataset
+
+
+@contextmanager
+def blaming(plugin: str, what: str) -> Iterator[None]:
+    """What a plugin's code raises is the plugin's failure, and so named; what it says to users passes as it is."""
+    try:
+        yield
+    except MlharnessError:
+        raise
+    except Exception as error:
+        raise RunError(
+            f"{plugin}: {what} failed: {type(error).__name__}: {error}", "The run directory's runner.log has the trace."
+        ) from error
 
 
 def load_predictor(framework: FrameworkProvider, plan: RunPlan) -> Predictor:
     """One predictor for a plan. Raises UserError when the installed framework or the model is not what it asks for."""
-    check_version(framework, plan.framework.version)
+    with blaming(plan.framework.plugin, f"asking {framework.name} for its version"):
+        check_version(framework, plan.framework.version)
     model = Model(
         plan.model.name,
         tuple(Path(path) for path in plan.host.model_files),
@@ -45,7 +62,8 @@ def load_predictor(framework: FrameworkProvider, plan: RunPlan) -> Predictor:
     options = dict(plan.framework.options)
     if framework.threads and options.get(framework.threads) is None:
         options[framework.threads] = plan.host.threads
-    predictor = framework.load(model, plan.framework.device, options)
+    with blaming(plan.framework.plugin, f"loading {plan.model.name}"):
+        predictor = framework.load(model, plan.framework.device, options)
     check_tensors("inputs", predictor.inputs, plan.model.inputs, plan.model.name)
     check_tensors("outputs", predictor.outputs, plan.model.outputs, plan.model.name)
     return predictor

@@ -16,12 +16,16 @@ from mlharness.registrars import Catalog
 
 @dataclass(frozen=True)
 class BoundStep:
-    """A step ready to be called; ``batch`` says whether it takes a whole batch or one sample."""
+    """A step ready to be called; ``batch`` says whether it takes a whole batch or one sample.
+
+    ``plugin`` is where it comes from, for messages; empty when nobody needs to know.
+    """
 
     name: str
     call: StepFunction
     batch: bool
     serial: bool
+    plugin: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class Pipeline:
                 else:
                     arrays = as_tuple(step.call(arrays, context))
             except Exception as error:
-                raise step_failure(self.stage, step.name, f"sample {index}", error) from error
+                raise step_failure(self.stage, step.name, step.plugin, f"sample {index}", error) from error
         return arrays
 
     def on_batch(self, outputs: Sequence[Array], indices: Sequence[int]) -> Array | list[Array]:
@@ -71,7 +75,7 @@ class Pipeline:
             try:
                 arrays = self._batch_step(step, arrays, context, len(indices))
             except Exception as error:
-                raise step_failure(self.stage, step.name, f"samples {list(indices)[:8]}", error) from error
+                raise step_failure(self.stage, step.name, step.plugin, f"samples {list(indices)[:8]}", error) from error
         return arrays[0] if len(arrays) == 1 else list(arrays)
 
     @staticmethod
@@ -94,12 +98,13 @@ def as_tuple(result: Arrays | Array) -> Arrays:
     return result if isinstance(result, tuple) else (result,)
 
 
-def step_failure(stage: str, step: str, where: str, error: Exception) -> RunError:
-    """The failed run that an exception in a step is: it names the step and the sample."""
+def step_failure(stage: str, step: str, plugin: str, where: str, error: Exception) -> RunError:
+    """The failed run that an exception in a step is: it names the plugin, the step and the sample."""
     trace = "The run directory's runner.log has the trace."
+    what = f"{plugin}: " * bool(plugin) + f"{stage} step {step!r} failed on {where}"
     if isinstance(error, MlharnessError):
-        return RunError(f"{stage} step {step!r} failed on {where}: {error.message}", error.remedy or trace)
-    return RunError(f"{stage} step {step!r} failed on {where}: {type(error).__name__}: {error}", trace)
+        return RunError(f"{what}: {error.message}", error.remedy or trace)
+    return RunError(f"{what}: {type(error).__name__}: {error}", trace)
 
 
 def bind(plan: RunPlan, catalog: Catalog) -> tuple[Pipeline, Pipeline]:
@@ -124,5 +129,5 @@ def _bind_step(step: PlannedStep, catalog: Catalog, stage: str, shared: Mapping[
     except MlharnessError:
         raise
     except Exception as error:
-        raise step_failure(stage, step.name, "making it", error) from error
-    return BoundStep(step.name, call, batch, provider.serial)
+        raise step_failure(stage, step.name, step.plugin, "making it", error) from error
+    return BoundStep(step.name, call, batch, provider.serial, step.plugin)

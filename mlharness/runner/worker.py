@@ -16,6 +16,7 @@ from mlharness.plan import RunPlan
 from mlharness.providers import Array, Predictor, TensorSpec
 from mlharness.runner import loadgen
 from mlharness.runner.library import SampleLibrary
+from mlharness.runner.opening import blaming
 from mlharness.runner.pipeline import Pipeline
 from mlharness.runner.responses import ResponseWriter, make_writer
 
@@ -44,7 +45,7 @@ class Worker:
         self.number = number
         self.inputs = predictor.inputs
         self.predict_ns = self.postprocess_ns = self.harness_ns = self.batches = 0
-        self.kept: list[Sequence[Array]] = []
+        self.kept: list[tuple[list[Array], Sequence[int]]] = []
         self.complete: Callable[[list[loadgen.Response]], None] = _drop
         self._predictor = predictor
         self._predict = predictor.predict
@@ -65,9 +66,7 @@ class Worker:
         The response's form is learnt here when no metric fixes it.
         """
         outputs = self.outputs_of(indices)
-        check_outputs(outputs, self._predictor.outputs, self._plan.model.outputs, len(indices))
-        if not self._plan.model.allow_non_finite:
-            check_finite(outputs, f"instance {self.number} in warm-up")
+        self._check(outputs, indices)
         rows = self._postprocess.on_batch(outputs, indices)
         writer = self._writer or make_writer(self._plan, rows, self._plan.batching.batch_size)
         writer.write(rows, range(len(indices)))
@@ -104,14 +103,19 @@ class Worker:
         gathered = perf_counter_ns()
         outputs = self._call(batch, indices)
         predicted = perf_counter_ns()
-        rows = self._postprocess.on_batch(outputs, indices)
-        processed = perf_counter_ns()
         assert self._writer is not None, "warm_up makes the writer"
-        self.complete(self._writer.write(rows, ids))
+        try:
+            rows = self._postprocess.on_batch(outputs, indices)
+            processed = perf_counter_ns()
+            responses = self._writer.write(rows, ids)
+        except Exception:
+            self._check(outputs, indices)  # the outputs are to blame, if they are not what was promised
+            raise
+        self.complete(responses)
         self.batches += 1
         if self.batches == self._keep_next:
-            # Kept for the check of finite values after the test; ever more rarely, so that few are held.
-            self.kept.append(outputs)
+            # Kept for the check after the test; ever more rarely, so that few are held.
+            self.kept.append((outputs, indices))
             self._keep_next += self.batches // 2 + 1
         self.predict_ns += predicted - gathered
         self.postprocess_ns += processed - predicted
@@ -119,14 +123,25 @@ class Worker:
         self.harness_ns += gathered - start + perf_counter_ns() - processed
 
     def check_kept(self) -> None:
-        """Raise RunError when a sampled output of the test was not finite."""
-        if not self._plan.model.allow_non_finite:
-            for outputs in self.kept:
-                check_finite(outputs, f"instance {self.number}")
+        """Raise RunError when sampled outputs of the test were not what was promised."""
+        for outputs, indices in self.kept:
+            self._check(outputs, indices)
 
     def close(self) -> None:
         """Close the predictor."""
-        self._predictor.close()
+        with blaming(self._plan.framework.plugin, f"closing instance {self.number}"):
+            self._predictor.close()
+
+    def _check(self, outputs: list[Array], indices: Sequence[int]) -> None:
+        """Raise RunError, naming plugin, instance and samples, unless the outputs are what was promised."""
+        plan = self._plan
+        try:
+            check_outputs(outputs, self._predictor.outputs, plan.model.outputs, len(indices))
+            if not plan.model.allow_non_finite:
+                check_finite(outputs, self._predictor.outputs)
+        except RunError as error:
+            where = f"{plan.framework.plugin}: instance {self.number} on samples {list(indices)[:8]}"
+            raise RunError(f"{where}: {error.message}", error.remedy) from error
 
     def _call(self, batch: dict[str, Array], indices: Sequence[int]) -> list[Array]:
         try:
@@ -163,12 +178,12 @@ def check_output(output: Array, spec: TensorSpec, by: str, count: int) -> None:
         raise RunError(f"output {spec.name!r} has {output.shape[0]} rows for a batch of {count}")
 
 
-def check_finite(outputs: Sequence[Array], where: str) -> None:
+def check_finite(outputs: Sequence[Array], specs: Sequence[TensorSpec]) -> None:
     """Raise RunError for NaN or infinity."""
-    for number, output in enumerate(outputs):
-        if output.dtype.kind == "f" and not np.isfinite(output).all():
+    for output, spec in zip(outputs, specs, strict=True):
+        if output.dtype.kind in "fc" and not np.isfinite(output).all():
             raise RunError(
-                f"output {number} of {where} is not finite",
+                f"output {spec.name!r} is not finite",
                 "Set allow_non_finite: true in the manifest when the model means it.",
             )
 
