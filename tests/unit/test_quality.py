@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mlharness.quality import CRITERIA, GRADES, grade
+from mlharness.resources import resource_folder
 from mlharness.telemetry import Sample
 
 BY_NAME = {criterion.name: criterion for criterion in CRITERIA}
@@ -115,6 +118,12 @@ def test_any_samples_have_a_grade_that_its_reasons_explain(rows: list[tuple[Any,
     assert not found["stretches"] or found["grade"] != "A"
     assert all(stretch["reasons"] for stretch in found["stretches"])
     assert all(stretch["start_s"] < stretch["end_s"] for stretch in found["stretches"])
+
+
+@pytest.mark.parametrize("others", [0.0, 0.9])
+def test_the_result_schema_takes_it(others: float) -> None:
+    whole = json.loads((resource_folder("schemas") / "result.v1.schema.json").read_text("utf-8"))
+    jsonschema.validate(graded(quiet(0), quiet(1, other_cpu=others)), whole["properties"]["quality"])
 
 
 def test_only_the_gpus_presence_has_no_d() -> None:
