@@ -95,5 +95,10 @@ class TestImages(DataSetConformance):
 
     def bad_options(self, folder: Path) -> Sequence[Mapping[str, Any]]:
         (folder / "words.png").write_text("no image", "utf-8")
-        items = ([], [{"file": "missing.png", "label": 0}], [{"file": "words.png", "label": 0}], [{"label": 0}])
+        items: tuple[list[dict[str, Any]], ...] = (
+            [],
+            [{"file": "missing.png", "label": 0}],
+            [{"file": "words.png", "label": 0}],
+            [{"label": 0}],
+        )
         return [{"items": item} for item in items]
