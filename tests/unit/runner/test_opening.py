@@ -1,0 +1,191 @@
+"""Opening data sets and models: what is installed and what the files hold must be what the plan says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlharness.errors import RunError, UserError
+from mlharness.plan import RunPlan
+from mlharness.plugins import Plugins, build_manager
+from mlharness.providers import FrameworkProvider, Model, Option, TensorSpec
+from mlharness.registrars import DataSetRegistrar
+from mlharness.runner.opening import agree, check_tensors, check_version, load_predictor, open_dataset
+from tests.unit.runner.making import FakeDataSet, FakePredictor, X, Y, a_plan
+
+
+class Loader:
+    """Keeps what it was asked to load."""
+
+    def __init__(self, predictor: FakePredictor | None = None) -> None:
+        self.asked: list[tuple[Model, str, Mapping[str, Any]]] = []
+        self.predictor = predictor or FakePredictor()
+
+    def __call__(self, model: Model, device: str, options: Mapping[str, Any], trace: Any = None) -> FakePredictor:
+        self.asked.append((model, device, options))
+        return self.predictor
+
+
+def framework(load: Loader | None = None, installed: str = "1.5.0", threads: str = "") -> FrameworkProvider:
+    options = (Option("threads", "integer", ""),)
+    return FrameworkProvider(
+        "frame", load or Loader(), lambda: installed, lambda: ("cpu",), options, (), "frame-cpu", threads
+    )
+
+
+class TestVersions:
+    """The range that binds."""
+
+    @pytest.mark.parametrize("wish", ["", ">=1.5,<2", "==1.5.0", "==1.5.*", "~=1.4"])
+    def test_in_range(self, wish: str) -> None:
+        check_version(framework(), wish)
+
+    def test_a_nightly_build_is_in_range(self) -> None:
+        check_version(framework(installed="1.6.0.dev20260101"), ">=1.5")
+
+    @pytest.mark.parametrize("wish", ["==1.4", ">=2"])
+    def test_out_of_range_says_what_to_install(self, wish: str) -> None:
+        with pytest.raises(UserError, match=r"frame 1\.5\.0 is installed") as caught:
+            check_version(framework(), wish)
+        assert f"pip install 'frame-cpu{wish}'" in caught.value.remedy
+
+    def test_not_installed_at_all(self) -> None:
+        def missing() -> str:
+            raise ModuleNotFoundError("No module named 'frame'")
+
+        with pytest.raises(UserError, match="cannot be imported: No module named 'frame'") as caught:
+            check_version(replace(framework(), version=missing), ">=2")
+        assert "pip install 'frame-cpu>=2'" in caught.value.remedy
+
+
+class TestLoading:
+    """What a framework is given."""
+
+    def test_model_device_and_options(self) -> None:
+        loader = Loader()
+        plan = a_plan(framework={"device": "cuda:1", "options": {"threads": None}}, host={"threads": 3})
+        assert load_predictor(framework(loader, threads="threads"), plan) is loader.predictor
+        ((model, device, options),) = loader.asked
+        assert (model.name, model.files, model.attributes) == ("tiny", (Path("/m/tiny.onnx"),), {"classes": 2})
+        assert (model.inputs, model.outputs, device) == ((X,), (Y,), "cuda:1")
+        assert options == {"threads": 3}
+
+    def test_threads_that_were_chosen_as_an_option_stay(self) -> None:
+        loader = Loader()
+        load_predictor(framework(loader, threads="threads"), a_plan(framework={"options": {"threads": 7}}))
+        assert loader.asked[0][2] == {"threads": 7}
+
+    def test_a_framework_without_such_an_option_is_told_nothing(self) -> None:
+        loader = Loader()
+        load_predictor(framework(loader), a_plan(framework={"options": {}}))
+        assert loader.asked[0][2] == {}
+
+
+A, B = TensorSpec("a", "float32", (None, 3)), TensorSpec("b", "int64", (None,))
+
+
+class TestTensors:
+    """The manifest against the model."""
+
+    @pytest.mark.parametrize("kind", ["inputs", "outputs"])
+    @pytest.mark.parametrize(
+        ("found", "declared"),
+        [
+            ((A, B), ()),
+            ((A, B), (A, B)),
+            ((A,), (replace(A, shape=(8, None)),)),
+            ((replace(A, shape=(None, None)),), (A,)),
+        ],
+    )
+    def test_what_agrees(self, kind: str, found: Sequence[TensorSpec], declared: Sequence[TensorSpec]) -> None:
+        check_tensors(kind, found, declared, "m")
+
+    def test_inputs_may_stand_in_any_order_and_outputs_may_not(self) -> None:
+        check_tensors("inputs", (A, B), (B, A), "m")
+        with pytest.raises(UserError, match="has the outputs 'a', 'b', and the manifest declares 'b', 'a'"):
+            check_tensors("outputs", (A, B), (B, A), "m")
+
+    @pytest.mark.parametrize("kind", ["inputs", "outputs"])
+    @pytest.mark.parametrize(
+        ("declared", "words"),
+        [
+            ((A,), "declares 'a'"),
+            ((A, B, replace(B, name="c")), "'c'"),
+            ((A, A), "declares 'a', 'a'"),
+            ((A, replace(B, dtype="int32")), r"'b' is int64 \[None\] in the model, and int32 \[None\] in the manifest"),
+            ((replace(A, shape=(None, 4)), B), r"'a' is float32 \[None, 3\] in the model, and float32 \[None, 4\]"),
+            ((replace(A, shape=(None,)), B), "'a' is float32"),
+        ],
+    )
+    def test_what_does_not(self, kind: str, declared: Sequence[TensorSpec], words: str) -> None:
+        with pytest.raises(UserError, match=words) as caught:
+            check_tensors(kind, (A, B), declared, "m")
+        assert caught.value.remedy == f"Correct {kind} in the manifest."
+
+    @pytest.mark.parametrize(
+        ("shape", "other", "fits"),
+        [
+            ((None, 3), (None, 3), True),
+            ((None, 3), (8, 3), True),
+            ((3,), (4,), False),
+            ((3,), (3, 1), False),
+            ((), (), True),
+        ],
+    )
+    def test_agreement_goes_both_ways(
+        self, shape: tuple[int | None, ...], other: tuple[int | None, ...], fits: bool
+    ) -> None:
+        one, two = TensorSpec("one", "float32", shape), TensorSpec("two", "float32", other)
+        assert agree(one, two) is agree(two, one) is fits
+
+
+class TestDataSets:
+    """Opening."""
+
+    @pytest.fixture
+    def plugins(self, monkeypatch: pytest.MonkeyPatch) -> Plugins:
+        monkeypatch.delenv("MLH_BLOCK_PLUGINS", raising=False)
+        return build_manager(allow=["builtin-sources"])
+
+    def plan(self, folder: Path, count: int | None = None) -> RunPlan:
+        dataset = replace(a_plan().dataset, provider="mine", options={"file": "rows.csv"}, count=count)
+        return a_plan(dataset=dataset, host={"dataset_manifest": str(folder / "d.yaml")})
+
+    @staticmethod
+    def register(plugins: Plugins, open_: Callable[..., FakeDataSet]) -> None:
+        DataSetRegistrar(plugins.catalog, "mlh-mine").dataset(
+            "mine", open=open_, options=(Option("file", "string", ""),)
+        )
+
+    def test_files_are_found_beside_the_manifest(self, plugins: Plugins, tmp_path: Path) -> None:
+        (tmp_path / "rows.csv").write_text("1")
+        seen: list[tuple[Path, int | None]] = []
+
+        def open_(options: Mapping[str, Any], count: int | None, locate: Callable[[str], Path]) -> FakeDataSet:
+            seen.append((locate(options["file"]), count))
+            return FakeDataSet(3)
+
+        self.register(plugins, open_)
+        assert len(open_dataset(self.plan(tmp_path, 3), plugins)) == 3
+        assert seen == [(tmp_path / "rows.csv", 3)]
+
+    def test_one_without_samples_is_the_users(self, plugins: Plugins, tmp_path: Path) -> None:
+        self.register(plugins, lambda options, count, locate: FakeDataSet(0))
+        with pytest.raises(UserError, match="data set 'zeros' has no samples"):
+            open_dataset(self.plan(tmp_path), plugins)
+
+    @pytest.mark.parametrize("kind", [UserError, RunError])
+    def test_it_is_checked_before_anything_is_loaded(
+        self, plugins: Plugins, tmp_path: Path, kind: type[Exception]
+    ) -> None:
+        class Torn(FakeDataSet):
+            def check(self) -> None:
+                raise kind("picture 3 is torn")
+
+        self.register(plugins, lambda options, count, locate: Torn(5))
+        with pytest.raises(kind, match="picture 3 is torn"):
+            open_dataset(self.plan(tmp_path), plugins)
