@@ -74,16 +74,17 @@ def bench(request: Request) -> dict[str, Any]:
     try:
         for step in STEPS:
             step(run)
-    except UserError:
+    except UserError as error:
         if not run.findings.tests:
             rundir.discard(directory)
             raise
-        fail(run, "the run could not go on")
+        fail(run, f"the run could not go on: {error}")
         raise
-    except RunError as error:
+    except (RunError, OSError) as error:  # OSError: the disk refuses, or the system has no process or memory left
         fail(run, str(error))
     except KeyboardInterrupt:
         run.findings.interrupted = True
+        rundir.release(run.directory)
         set_partial_logs_aside(run)
         close(run)
         raise
@@ -193,7 +194,9 @@ STEPS: tuple[Callable[[Run], None], ...] = (
 
 def fail(run: Run, why: str) -> None:
     """Close a run that cannot give what was asked for: its partial logs are set aside, the result says why."""
-    run.findings.failure = why
+    full = rundir.disk_is_full(run.directory)  # asked before space is given back
+    run.findings.failure = f"the disk of {run.directory} is full: {why}" if full else why
+    rundir.release(run.directory)
     set_partial_logs_aside(run)
     close(run)
 
@@ -212,6 +215,7 @@ def close(run: Run) -> None:
     run.monitor.close(run.directory)
     run.findings.warnings = [*run.observers.warnings, *run.monitor.warnings]
     run.result = make_result(run.plan, run.directory, run.findings, run.system, run.started, now())
+    rundir.release(run.directory)
     rundir.write_json(run.directory / rundir.RESULT, run.result)
     run.observers.tell("mlh_on_run_finished", RunFinished(run.directory.name, run.directory, run.result))
     new = [warning for warning in run.observers.warnings if warning not in run.findings.warnings]

@@ -6,10 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlharness import supervise
+from mlharness import rundir, supervise
+from mlharness.errors import RunError
 from mlharness.loadgen_log import LoadGenLog, read_log
 from mlharness.plan import RunPlan
 from mlharness.runner.job import Calibration, Job, Message
+
+_LAST_KEY = {"performance": "num_errors", "accuracy": "power_end"}
+"""What LoadGen writes last, or nearly so, into the detail log of each mode."""
+
+_WRONG_ANSWERS = (
+    "Attempted to complete a sample twice",
+    "Received completion for an old sample",
+    "Encountered incomplete samples",
+)
+"""LoadGen's words for samples that were not answered once each; its other errors leave a figure that is INVALID."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +62,7 @@ def measure(
         calibration: taken instead of a new one.
 
     Raises:
-        UserError, RunError: see :func:`mlharness.supervise.run`.
+        UserError, RunError: see :func:`mlharness.supervise.run`, and :func:`check_log`.
     """
     job = Job(
         "measure",
@@ -63,4 +74,21 @@ def measure(
         stall_timeout_s=plan.host.stall_timeout_s,
     )
     outcome = supervise.run(job, watch, runner_log, plan.host.interpreter)
-    return Measured(directory, read_log(directory), outcome.one("prepared"), outcome.one("measured"))
+    log = read_log(directory)
+    check_log(log, accuracy)
+    if rundir.disk_is_full(directory):
+        raise RunError("LoadGen's logs may be cut off", "Free some space, or use --output DIR.")
+    return Measured(directory, log, outcome.one("prepared"), outcome.one("measured"))
+
+
+def check_log(log: LoadGenLog, accuracy: bool) -> None:
+    """Raise RunError for a log that is cut off, or says that samples were not answered once each."""
+    last = _LAST_KEY["accuracy" if accuracy else "performance"]
+    if last not in log.values:
+        raise RunError(f"LoadGen's log is cut off: it has no {last}", "Is the disk full? See runner.log.")
+    for error in log.errors:
+        if error.startswith(_WRONG_ANSWERS):
+            raise RunError(
+                f"LoadGen noted {log.error_count} errors, so that its figures mean nothing: {error}",
+                "Report it to the author of the plugin that answered, or as a bug in mlharness.",
+            )

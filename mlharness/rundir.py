@@ -21,6 +21,11 @@ PLAN = "plan.json"
 SYSTEM = "system.json"
 RUNNER_LOG = "runner.log"
 INCOMPLETE = "incomplete"
+RESERVE = ".reserve"
+RESERVE_BYTES = 1 << 18
+"""Space kept for the result, which must be written even when the run has filled the disk."""
+FULL_BYTES = 1 << 16
+"""A disk with less free space is full: LoadGen's logs of one test take about as much."""
 
 
 def create_run_directory(root: Path, model: str, scenario: str) -> Path:
@@ -33,11 +38,31 @@ def create_run_directory(root: Path, model: str, scenario: str) -> Path:
     directory = root / f"{stamp}-{model}-{scenario}-{secrets.token_hex(3)}"
     try:
         directory.mkdir(parents=True)
+        reserve(directory)
     except OSError as error:
+        discard(directory)
         raise UserError(
             f"cannot make a run directory in {root}: {error.strerror}", "Choose a writable folder with --output DIR."
         ) from error
     return directory
+
+
+def reserve(directory: Path) -> None:
+    """Take the space that :func:`release` gives back. Raises OSError when there is not enough."""
+    with (directory / RESERVE).open("wb") as file:
+        file.write(os.urandom(RESERVE_BYTES))  # zeros take no space on a disk that compresses
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def release(directory: Path) -> None:
+    """Give back the reserved space, right before what must not fail for want of it."""
+    (directory / RESERVE).unlink(missing_ok=True)
+
+
+def disk_is_full(directory: Path) -> bool:
+    """True when next to nothing can be written there."""
+    return shutil.disk_usage(directory).free < FULL_BYTES
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:

@@ -91,9 +91,10 @@ def _runner(job: Job, log: Path, interpreter: str) -> Iterator[tuple[subprocess.
     """The running process, the pipe on which it talks, and its counters. All are gone afterwards."""
     reader, writer = os.pipe()
     shared = tempfile.TemporaryFile()  # noqa: SIM115  # closed below, after the process
-    shared.truncate(COUNTERS * 8)
     process = None
     try:
+        shared.write(bytes(COUNTERS * 8))  # not a hole, into which a full disk would let nobody write
+        shared.flush()
         with log.open("ab") as output:
             process = start(interpreter, (writer, shared.fileno()), output)
         os.close(writer)
@@ -232,8 +233,9 @@ class _Follow:
         if self._failure is not None:
             raise_failure(self._failure)
         if not self.done:
+            hint = "The kernel does this when memory runs out. " if code == -signal.SIGKILL else ""
             raise RunError(
-                f"the runner {describe_exit(code)} in phase {self._phase!r}", f"Its last words: {last_lines(log)}"
+                f"the runner {describe_exit(code)} in phase {self._phase!r}", f"{hint}Its last words: {last_lines(log)}"
             )
         return self._outcome
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlharness.cli.exits import ExitCode, worst
+from mlharness.cli.interrupts import interruptible
 from mlharness.cli.options import block_option, complete_datasets, model_argument, output_options
 from mlharness.cli.output import Output
 from mlharness.errors import UserError
@@ -103,7 +103,8 @@ def command(model: str, block: Sequence[str], output: Output, **chosen: Any) -> 
             plan = request.plan_without_fetching()
             output.show(plan.document, lambda: _show_plan(output, plan))
             return ExitCode.DONE
-        return _run(request, repeat, (required, attempts), plugins, output)
+        with interruptible():
+            return _run(request, repeat, (required, attempts), plugins, output)
     except PluginError as error:
         raise plugins.explain(error) from error
 
@@ -142,7 +143,6 @@ def _run(request: Request, repeat: int, quality: tuple[str | None, int], plugins
     from mlharness.cli.attempts import attempt
     from mlharness.cli.summary import show_result
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a run is ended in the same orderly way by both
     results, codes = [], []
     for _ in range(repeat):
         result, good = attempt(lambda: _bench(request, plugins, output), *quality, output.note)

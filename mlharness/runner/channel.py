@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 import traceback
+from contextlib import suppress
 from typing import Any
 
 from mlharness.errors import MlharnessError, RunError, UserError
@@ -65,7 +66,8 @@ class Channel:
     def fail(self, error: BaseException) -> None:
         """Report the error and end this process at once, whatever its other threads are doing."""
         try:
-            traceback.print_exception(error)  # into the run directory's runner.log
+            with suppress(OSError):  # a full disk, of which the parent must learn all the same
+                traceback.print_exception(error)  # into the run directory's runner.log
             self.send("failure", **describe_failure(error, self.phase_name))
             sys.stdout.flush()
             sys.stderr.flush()

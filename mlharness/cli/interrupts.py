@@ -1,0 +1,47 @@
+"""Ctrl-C and SIGTERM while a run goes on: the first ends it in order, the second gives up the order, too."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from mlharness.cli.exits import ExitCode
+
+
+class Interrupts:
+    """The handler of both signals. ``leaving`` says that the run is over, and the process about to end."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.leaving = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Raise what ends the run. The runner is in any case ended by the kernel together with this process."""
+        self.count += 1
+        if self.leaving:
+            os._exit(ExitCode.INTERRUPTED)
+        if self.count == 1:
+            raise KeyboardInterrupt
+        # Wherever this is raised, it is no error, prints nothing, and carries the exit code.
+        raise SystemExit(ExitCode.INTERRUPTED)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """A run that both signals may interrupt; only the main thread can have one.
+
+    The handlers stay after an interrupted one: until the process has ended, a further signal ends it at once.
+    """
+    handler = Interrupts()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, handler) for number in signals]
+    try:
+        yield
+    finally:
+        handler.leaving = True
+        if not handler.count:
+            for number, former in zip(signals, before, strict=True):
+                signal.signal(number, former)
