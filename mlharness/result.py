@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from mlharness.diagnosis import Diagnosis, diagnose
 from mlharness.loadgen_log import LoadGenLog
 from mlharness.measuring import Measured
 from mlharness.plan import PlannedMetric, RunPlan
@@ -53,6 +54,7 @@ def make_result(
         "rules": plan.test.rules,
         "unverified": UNVERIFIED if plan.test.rules == "mlperf" else None,
         "invalid_reasons": reasons,
+        "advice": [diagnosis.document() for diagnosis in diagnoses(findings)],
         "warnings": [*standing_warnings(plan, shown), *findings.warnings],
         "model": describe_model(plan),
         "framework": describe_framework(plan, last),
@@ -93,11 +95,17 @@ def invalid_reasons(findings: Findings) -> list[str]:
         reasons.append("interrupted by the user")
     performance = findings.performance
     if performance is not None and not performance.log.valid:
-        reasons += performance.log.invalid_reasons()
+        told = [diagnosis.reason for diagnosis in diagnoses(findings)]
+        reasons += told or performance.log.invalid_reasons()
     for test in findings.tests:
         if test.log.error_count:
             reasons.append(f"LoadGen noted {test.log.error_count} errors: {'; '.join(test.log.errors[:3])}")
     return reasons
+
+
+def diagnoses(findings: Findings) -> list[Diagnosis]:
+    """LoadGen's rules that the performance test did not meet, each with the setting to change."""
+    return [] if findings.performance is None else diagnose(findings.performance.log)
 
 
 def standing_warnings(plan: RunPlan, shown: Measured | None) -> list[str]:

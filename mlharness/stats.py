@@ -17,3 +17,53 @@ def wilson_interval(successes: int, n: int, z: float = 1.959963984540054) -> tup
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def binomial_tail(most: int, n: int, share: float) -> float:
+    """The probability of at most ``most`` successes in ``n`` trials that succeed with probability ``share`` each.
+
+    For 0 < share < 1 and 0 <= most <= share * n: below the mean, the terms fall from the largest number of successes
+    down, so that few of them count, however large ``n`` is.
+    """
+    term = math.exp(
+        math.lgamma(n + 1) - math.lgamma(most + 1) - math.lgamma(n - most + 1)
+        + most * math.log(share) + (n - most) * math.log1p(-share)
+    )  # fmt: skip
+    total, ratio = term, (1 - share) / share
+    for successes in range(most, 0, -1):
+        term *= ratio * successes / (n - successes + 1)
+        total += term
+        if term <= total * 1e-17:
+            break
+    return total
+
+
+def passes_early_stopping(queries: int, late: int, percentile: float, confidence: float = 0.99) -> bool:
+    """True when so few late queries show that the system meets a latency at the percentile (0 < percentile < 1).
+
+    They do when a system that barely fails to would have had so few only with a probability below 1 - ``confidence``.
+    Source: MLPerf inference rules, appendix on early stopping; LoadGen takes the confidence 0.99.
+    """
+    share = 1 - percentile
+    # At or above the mean the probability is about a half, or more: there is no need to add it up.
+    return late < share * queries and binomial_tail(late, queries, share) < 1 - confidence
+
+
+def queries_needed(late: int, percentile: float) -> int:
+    """The fewest queries that pass early stopping when ``late`` of them miss the latency."""
+    low = high = late + 1
+    while not passes_early_stopping(high, late, percentile):
+        low, high = high + 1, 2 * high
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if passes_early_stopping(middle, late, percentile) else (middle + 1, high)
+    return low
+
+
+def late_allowed(queries: int, percentile: float) -> int:
+    """The most queries that may miss the latency and pass early stopping; -1 when there are too few queries."""
+    low, high = -1, int((1 - percentile) * queries)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if passes_early_stopping(queries, middle, percentile) else (low, middle - 1)
+    return low

@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 NOTES = {
+    "advice[].rule": "Which rule; errors: a limit of the user.conf ended the run early.",
+    "advice[].found": "What the run showed, in `unit`.",
+    "advice[].needed": "What the rule asks for; early stopping: the fewest queries for as many late ones.",
+    "advice[].by": "How much was missing, or too much.",
+    "advice[].unit": "The unit of `found`, `needed` and `by`.",
+    "advice[].setting": "The option of `mlh bench` to change; without dashes, a key of the user.conf.",
+    "advice[].value": "What to set it to, in the setting's own unit.",
+    "advice[].longer_s": "How many seconds longer than this run the next one lasts at least.",
+    "advice[].text": "The same in words.",
     "model.name": "The manifest's name.",
     "model.version": "The manifest's version.",
     "model.manifest_sha256": "The SHA-256 of the manifest's bytes.",

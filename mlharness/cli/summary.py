@@ -49,6 +49,9 @@ def rows(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Name and value of each line."""
     if result["invalid_reasons"]:
         yield "why", "\n".join(result["invalid_reasons"])
+    if result["advice"]:
+        # Rules that ask for the same change say so in the same words.
+        yield "try", "\n".join(dict.fromkeys(advice["text"] for advice in result["advice"]))
     if result["metric"]:
         yield _NAMES[result["metric"]["name"]], figure(result)
     if result["latency_ns"]:

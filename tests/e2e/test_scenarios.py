@@ -87,7 +87,8 @@ def test_an_invalid_run_says_why(bench: Bench) -> None:
     ran = bench("digits-cnn", "--scenario", "Server", "--duration", "1", *limit, "--json")
     assert ran.code == 3
     assert ran.document["status"] == "invalid"
-    assert "latency limit not met" in ran.document["invalid_reasons"]
+    assert ran.document["invalid_reasons"][0].startswith("latency limit not met: 99th percentile ")
+    assert ran.document["advice"][0]["setting"] == "--target-latency"
 
 
 def test_people_read_the_verdict_first(bench: Bench) -> None:
