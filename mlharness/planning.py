@@ -107,10 +107,12 @@ def plan_model(model: ModelManifest, files: Sequence[tuple[Path, str]]) -> Plann
 def plan_framework(
     model: ModelManifest, choices: Choices, framework: Registered[FrameworkProvider], version: str
 ) -> PlannedFramework:
-    """The framework with every option resolved: the command line's, else the manifest's, else the default."""
+    """The framework with every option resolved: --option, else --threads, else the manifest's, else the default."""
     provider, what = framework.provider, f"framework {framework.name!r}"
     of_manifest = model.framework.options if framework.answers_to(model.framework.name) else {}
-    given = {**of_manifest, **dict(parse_option(provider.options, what, text) for text in choices.options)}
+    of_threads = {provider.threads: choices.threads} if provider.threads and choices.threads is not None else {}
+    of_options = dict(parse_option(provider.options, what, text) for text in choices.options)
+    given = {**of_manifest, **of_threads, **of_options}
     if choices.scenario == "SingleStream" and first(choices.instances, 1) != 1:
         raise UserError(f"--instances {choices.instances}: SingleStream has one query at a time", "Leave it out.")
     return PlannedFramework(

@@ -68,7 +68,7 @@ def catalog() -> Catalog:
     filled = Catalog()
     options = (Option("level", "integer", "How far.", default=1), Option("threads", "integer", "How many."))
     register = FrameworkRegistrar(filled, "mlh-frame").framework
-    register("frame", load=load, version=version, options=options, aliases=("Frame Work",))
+    register("frame", load=load, version=version, options=options, aliases=("Frame Work",), threads="threads")
     register("other", load=load, version=version, options=options)
     size = Option("size", "integer", "Pixels.", required=True)
     steps = StepRegistrar(filled, "mlh-steps")
@@ -151,6 +151,13 @@ class TestFramework:
 
     def test_the_command_line_wins_over_the_manifest(self, plan: Plan) -> None:
         assert plan(options=("level=3", "level=4")).framework.options["level"] == 4
+
+    def test_the_alias_for_threads_wins_over_the_manifest_and_not_over_the_option_itself(self, plan: Plan) -> None:
+        fields = {"framework": FrameworkWish("frame", "", {"threads": 8})}
+        assert plan(fields).framework.options["threads"] == 8
+        assert plan(fields, threads=2).framework.options["threads"] == 2
+        assert plan(fields, threads=2, options=("threads=3",)).framework.options["threads"] == 3
+        assert plan(framework="other", threads=2).framework.options["threads"] is None, "it has no such alias"
 
     @pytest.mark.parametrize(
         ("choice", "words"),
