@@ -1,0 +1,155 @@
+"""What people read of a result: the verdict first, the figure in its own words, and nothing that is not so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlharness.cli.output import Output
+from mlharness.cli.summary import accuracy, figure, headline, milliseconds, rows, setup, show_result
+from mlharness.measuring import Measured
+from mlharness.result import Findings, make_result
+from mlharness.system import describe_system
+from tests.unit.runner.making import a_metric, a_plan
+from tests.unit.runner.measurements import a_measured
+
+RUN = Path("20260101T000000Z-tiny-Offline-abcdef")
+SCORE = {"value": 91.5, "unit": "%", "n": 200, "interval": [87.0, 95.0]}
+
+
+def result(plan: dict[str, Any] | None = None, **findings: Any) -> dict[str, Any]:
+    return make_result(a_plan(**(plan or {})), RUN, Findings(**findings), describe_system(), "then", "now")
+
+
+def done(**values: Any) -> Measured:
+    return a_measured(RUN, **values)
+
+
+def invalid() -> Measured:
+    return done(result_validity="INVALID", result_min_queries_met=False)
+
+
+@pytest.mark.parametrize(
+    ("findings", "rules", "verdict"),
+    [
+        ({"performance": done()}, "quick", "VALID (quick)"),
+        ({"performance": done()}, "mlperf", "VALID"),
+        ({"performance": invalid()}, "quick", "INVALID (quick)"),
+        ({"failure": "boom"}, "mlperf", "FAILED"),
+        ({"interrupted": True}, "mlperf", "INTERRUPTED"),
+    ],
+)
+def test_the_headline_is_what_and_the_verdict(findings: dict[str, Any], rules: str, verdict: str) -> None:
+    assert headline(result({"test": {"rules": rules}}, **findings)) == f"tiny on null, cpu, Offline: {verdict}"
+
+
+@pytest.mark.parametrize(
+    ("scenario", "values", "shown"),
+    [
+        ("Offline", {}, ("samples a second", "101.50 samples/s")),
+        ("Server", {}, ("completed samples a second", "99.00 samples/s")),
+        ("SingleStream", {}, ("90th percentile latency (early stopping)", "2.5 us")),
+        ("SingleStream", {"early_stopping_met": False}, ("90th percentile latency (plain)", "2.0 us")),
+    ],
+)
+def test_figures_are_named_as_what_they_are(scenario: str, values: dict[str, Any], shown: tuple[str, str]) -> None:
+    assert shown in list(rows(result({"test": {"scenario": scenario}}, performance=done(**values))))
+
+
+def test_a_figure_by_mlperfs_rules_says_that_nobody_verified_it() -> None:
+    assert figure(result({"test": {"rules": "mlperf"}}, performance=done())) == (
+        "101.50 samples/s (unverified: not verified by MLCommons)"
+    )
+
+
+def test_a_failed_run_shows_why_and_no_figure() -> None:
+    shown = dict(rows(result(performance=done(), failure="the runner was killed")))
+    assert shown["why"] == "the runner was killed"
+    assert set(shown) == {"why", "set up"}
+
+
+def test_one_query_is_not_called_many() -> None:
+    many, one = (dict(rows(result(performance=done(result_query_count=n)))) for n in (100, 1))
+    assert many["completed"] == "200 samples in 100 queries, 1.5 s"
+    assert one["completed"] == "200 samples in one query"
+
+
+@pytest.mark.parametrize(("scenario", "unit"), [("Offline", "500.0 us a sample"), ("Server", "1000.0 us a query")])
+def test_the_harness_cost(scenario: str, unit: str) -> None:
+    plan = {"test": {"scenario": scenario}}
+    assert dict(rows(result(plan, performance=done())))["harness"] == unit
+    with_floor = dict(rows(result(plan, performance=done(), null_floor_us=3.25)))
+    assert with_floor["harness"] == f"{unit} (null floor 3.2 us)"
+
+
+@pytest.mark.parametrize(
+    ("target", "interval", "text"),
+    [
+        (90.0, (87.0, 95.0), "top1 91.50 %, n = 200, 95 % interval 87.00 to 95.00, target 90: met"),
+        (92.0, None, "top1 91.50 %, n = 200, target 92: NOT met"),
+        (None, None, "top1 91.50 %, n = 200, no target"),
+    ],
+)
+def test_accuracy(target: float | None, interval: tuple[float, float] | None, text: str) -> None:
+    plan = {"metric": a_metric(target=target), "test": {"mode": "accuracy"}}
+    found = result(plan, accuracy=done(), score={**SCORE, "interval": interval})
+    assert accuracy(found["accuracy"]) == text
+    assert "latency" not in dict(rows(found))
+
+
+def test_the_set_up() -> None:
+    plan: dict[str, Any] = {"batching": (16, 0), "host": {"instances": 3, "threads": 2}}
+    shown = setup(result(plan, performance=done()))
+    assert shown.startswith("null 1.2, 3 x 2 threads, batch 16, zeros (8 samples), ")
+    assert setup(result(failure="boom")).startswith("null ?, ")
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "text"),
+    [
+        (0, "0.0 us"),
+        (1234, "1.2 us"),
+        (999_949, "999.9 us"),
+        (1e6, "1.000 ms"),
+        (12_345_678, "12.346 ms"),
+        (2.5e9, "2.500 s"),
+    ],
+)
+def test_latencies_are_in_a_unit_that_reads_easily(nanoseconds: float, text: str) -> None:
+    assert milliseconds(nanoseconds) == text
+
+
+class TestPrinting:
+    """On stdout, warnings apart."""
+
+    def test_the_verdict_is_the_first_line_and_the_directory_the_last(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        directory = tmp_path / ("deep" * 40) / RUN.name
+        show_result(Output(), result(performance=done(), warnings=["mind this"]), directory)
+        printed = capsys.readouterr()
+        lines = printed.out.splitlines()
+        assert lines[0] == "tiny on null, cpu, Offline: VALID (quick)"
+        assert lines[-1] == f"run{' ' * (lines[-1].index('/') - 3)}{directory}", "a path stays whole"
+        assert printed.err == "warning: mind this\n"
+
+    def test_quiet_keeps_the_result(self, capsys: pytest.CaptureFixture[str]) -> None:
+        show_result(Output(quiet=True), result(performance=done(), warnings=["mind this"]), RUN)
+        printed = capsys.readouterr()
+        assert printed.out
+        assert printed.err == ""
+
+    def test_several_reasons_are_a_line_each_and_steer_no_terminal(self, capsys: pytest.CaptureFixture[str]) -> None:
+        noisy = done(errors=("\x1b[31mred",))
+        show_result(Output(), result(performance=noisy, failure="first [bold]reason[/bold]"), RUN)
+        printed = capsys.readouterr().out
+        assert "first [bold]reason[/bold]" in printed
+        assert "\\x1b[31mred" in printed
+        assert "\x1b" not in printed
+
+    @pytest.mark.parametrize("status", ["valid", "invalid", "failed", "interrupted"])
+    def test_every_status_can_be_printed(self, status: str, capsys: pytest.CaptureFixture[str]) -> None:
+        show_result(Output(), {**result(performance=done()), "status": status}, RUN)
+        assert status.upper() in capsys.readouterr().out
