@@ -21,8 +21,18 @@ if TYPE_CHECKING:
     from mlharness.plugins import Plugins
     from mlharness.request import Request
 
-_AT_LEAST_1 = click.IntRange(min=1)
-_POSITIVE = click.FloatRange(min=0, min_open=True)
+
+class _Amount(click.FloatRange):
+    """A float range that ends, and in which NaN does not lie: every comparison with NaN is false."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As click does; fails for NaN."""
+        number = super().convert(value, param, ctx)
+        return number if number == number else self.fail(f"{value} is not a number.", param, ctx)
+
+
+_AT_LEAST_1 = click.IntRange(min=1, max=2**63 - 1)  # LoadGen's integers
+_POSITIVE = _Amount(min=0, min_open=True, max=1e9)  # more would overflow as LoadGen's nanoseconds
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -41,7 +51,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--threads", type=_AT_LEAST_1, help="Threads of each predictor."),
     click.option("--batch-size", type=_AT_LEAST_1, help="Largest batch handed to a predictor."),
     click.option(
-        "--max-wait", type=click.FloatRange(min=0), metavar="MS", help="Server: longest wait to fill a batch."
+        "--max-wait", type=_Amount(min=0, max=1e9), metavar="MS", help="Server: longest wait to fill a batch."
     ),
     click.option("--target-qps", type=_POSITIVE, help="Server: rate of queries; without it the rate is searched."),
     click.option("--target-latency", type=_POSITIVE, metavar="MS", help="Server: latency limit."),
@@ -49,7 +59,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--min-queries", type=_AT_LEAST_1, help="Fewest queries of a performance run."),
     click.option("--count", type=_AT_LEAST_1, metavar="N", help="Use only the first N samples of the data set."),
     click.option("--warmup", type=_AT_LEAST_1, default=3, show_default=True, help="Batches before anything is timed."),
-    click.option("--seed", type=click.IntRange(min=0), help="Seed of LoadGen's schedule and sample order."),
+    click.option("--seed", type=click.IntRange(0, 2**64 - 1), help="Seed of LoadGen's schedule and sample order."),
     click.option("--repeat", type=_AT_LEAST_1, default=1, show_default=True, help="Run the plan N times."),
     click.option(
         "--require-quality",
