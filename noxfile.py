@@ -62,7 +62,7 @@ def plugins(session: nox.Session, plugin: str) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """mypy --strict on all Python of the project."""
-    session.install(".", *map(folder, PLUGINS), *tools("test", "types"))
+    session.install(".", *map(folder, PLUGINS), *tools("test", "types", "docs"))  # the tests of docs import its tools
     session.run("mypy", "mlharness", "tests", "noxfile.py")
     for plugin in PLUGINS:
         # one by one, since each has modules of tests that the others have too

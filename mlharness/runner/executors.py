@@ -46,6 +46,10 @@ class Executor(Protocol):
         """Stop serving, once everything that was issued has been answered."""
         ...
 
+    def close(self) -> None:
+        """Close every predictor on its worker's thread, and end the threads."""
+        ...
+
 
 class InlineExecutor:
     """One worker on the calling thread."""
@@ -72,6 +76,9 @@ class InlineExecutor:
 
     def finish(self) -> None:
         """Nothing is under way."""
+
+    def close(self) -> None:
+        self._worker.close()
 
 
 class PoolExecutor:
@@ -106,6 +113,13 @@ class PoolExecutor:
         for future in self._serving:
             future.result()
         self._serving = []
+
+    def close(self) -> None:
+        try:
+            self.each(Worker.close)
+        finally:
+            for thread in self._threads:
+                thread.shutdown()
 
     def _guarded(self, worker: Worker) -> None:
         try:

@@ -170,7 +170,7 @@ def measure(job: Job, plugins: Plugins, channel: Channel) -> None:
     work.library.unload(samples)
     work.run(settings)
     cost = work.harness_cost()
-    work.executor.each(Worker.close)
+    work.executor.close()
     channel.send("measured", loaded=work.loaded, duration_s=work.duration_s, cost=cost)
 
 

@@ -14,16 +14,16 @@ from typing import Any
 from mlharness.choices import Choices
 from mlharness.errors import UserError
 from mlharness.manifest.documents import ModelManifest
-from mlharness.manifest.files import digest, resolve
+from mlharness.manifest.files import resolve
 from mlharness.manifest.library import ManifestLibrary
 from mlharness.plan import RunPlan
 from mlharness.planning import make_plan
 from mlharness.plugins import Plugins, build_manager
 from mlharness.providers import Array, DataSet, ResponseSpec, Score
 from mlharness.registrars import Catalog
-from mlharness.request import dataset_of
+from mlharness.request import dataset_of, unpack
 from mlharness.runner import loadgen
-from mlharness.runner.executors import Executor, PoolExecutor, make_executor
+from mlharness.runner.executors import Executor, make_executor
 from mlharness.runner.library import SampleLibrary
 from mlharness.runner.opening import load_predictor, open_dataset
 from mlharness.runner.pipeline import bind
@@ -106,7 +106,8 @@ def plan_of(name: str, choices: Choices, plugins: Plugins) -> RunPlan:
     dataset = choices.dataset or dataset_of(model)
     if not dataset:
         raise UserError(f"the manifest of {model.name} names no data set", "Give one: dataset=NAME.")
-    files = [(path, digest(path)) for path in locate_files(model, plugins.catalog)]
+    located = locate_files(model, plugins.catalog)
+    files = [unpack(wish, path) for wish, path in zip(model.files, located, strict=True)]
     return make_plan(model, library.dataset(dataset), choices, plugins.catalog, files)
 
 
@@ -133,11 +134,7 @@ def executor_of(plan: RunPlan, dataset: DataSet, plugins: Plugins) -> Iterator[t
         library.expect(plan.model.inputs or executor.workers[0].inputs)
         yield executor, library
     finally:
-        executor.each(Worker.close)
-        if isinstance(executor, PoolExecutor):
-            # A runner ends with its process; here its threads must not outlive the run.
-            for thread in executor._threads:
-                thread.shutdown()
+        executor.close()
 
 
 def prepare(executor: Executor, library: SampleLibrary, plan: RunPlan, indices: Sequence[int]) -> None:
