@@ -12,7 +12,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from mlharness.choices import Choices
 from mlharness.cores import usable_cores
-from mlharness.errors import ManifestError, UserError
+from mlharness.errors import ManifestError, PluginError, UserError
 from mlharness.manifest.documents import DataSetManifest, ModelManifest, Step
 from mlharness.options import parse_option, resolve_options
 from mlharness.plan import (
@@ -130,6 +130,10 @@ def plan_dataset(dataset: DataSetManifest, choices: Choices, catalog: Catalog) -
     )
 
 
+class StepMissingError(ManifestError, PluginError):
+    """A step that no usable plugin provides: the plugins that could not be loaded are worth naming beside it."""
+
+
 def plan_steps(model: ModelManifest, steps: Sequence[Step], stage: str, catalog: Catalog) -> tuple[PlannedStep, ...]:
     """Named steps with every parameter resolved. Raises ManifestError naming file, line and step."""
     planned = []
@@ -138,6 +142,8 @@ def plan_steps(model: ModelManifest, steps: Sequence[Step], stage: str, catalog:
         try:
             found = catalog.steps.find(step.name)
             parameters = resolve_options(f"step {step.name!r}", found.provider.parameters, parameters_of(step))
+        except PluginError as error:
+            raise StepMissingError(f"{where}: {error.message}", error.remedy) from error
         except UserError as error:
             raise ManifestError(f"{where}: {error.message}", error.remedy) from error
         planned.append(PlannedStep(step.name, found.plugin, parameters))

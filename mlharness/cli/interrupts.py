@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from contextlib import contextmanager
 from types import FrameType
 
 from mlharness.cli.exits import ExitCode
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts:
@@ -36,12 +39,19 @@ def interruptible() -> Iterator[None]:
     The handlers stay after an interrupted one: until the process has ended, a further signal ends it at once.
     """
     handler = Interrupts()
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, handler) for number in signals]
+    before = [signal.signal(number, handler) for number in SIGNALS]
     try:
         yield
     finally:
         handler.leaving = True
-        if not handler.count:
-            for number, former in zip(signals, before, strict=True):
+        if handler.count:
+            atexit.register(ignore)
+        else:
+            for number, former in zip(SIGNALS, before, strict=True):
                 signal.signal(number, former)
+
+
+def ignore() -> None:
+    """Ignore both signals: the interpreter, on its last way, would give them back the power to kill it."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

@@ -16,9 +16,10 @@ import pytest
 import yaml
 
 from tests.e2e.conftest import MLH
+from tests.e2e.test_faults import relatives
 from tests.fakes import copy_fake
 
-PHASES = ("floor", "load", "warmup", "calibrate", "samples", "measure", "score")
+PHASES = ("fetch", "floor", "load", "warmup", "calibrate", "samples", "measure", "score")
 SLOW_STEP = "import time\ndef preprocess(ctx, data):\n    time.sleep(0.02)\n    return data\n"
 
 
@@ -43,9 +44,10 @@ def model(tmp_path: Path) -> str:
 
 @pytest.fixture
 def fakes(environment: Mapping[str, str], tmp_path: Path) -> Mapping[str, str]:
-    """The environment in which ``mlh`` finds the metric that never ends."""
+    """The environment in which ``mlh`` finds the metric that never ends, with a temporary folder of its own."""
     copy_fake(tmp_path / "site", "failing")
-    return {**environment, "PYTHONPATH": str(tmp_path / "site")}
+    (tmp_path / "tmp").mkdir()
+    return {**environment, "PYTHONPATH": str(tmp_path / "site"), "TMPDIR": str(tmp_path / "tmp")}
 
 
 @contextmanager
@@ -74,37 +76,85 @@ def runners(parent: int) -> list[psutil.Process]:
     return [child for child in psutil.Process(parent).children(recursive=True) if "mlharness.runner" in child.cmdline()]
 
 
+def ends(process: subprocess.Popen[str], temporary: Path, seconds: float = 3) -> None:
+    """It leaves with 130 in time, without a traceback, a process or a temporary file."""
+    assert process.wait(timeout=seconds) == 130
+    assert process.stderr is not None
+    assert "Traceback" not in process.stderr.read()
+    assert not list(relatives(temporary))
+    assert not list(temporary.iterdir())
+
+
+def phase_options(phase: str, model: str, fakes: Mapping[str, str], tmp_path: Path) -> Mapping[str, str]:
+    """The environment in which the phase comes; for fetching, the manifest gets a file that is not here."""
+    if phase == "fetch":
+        manifest = yaml.safe_load(Path(model).read_text("utf-8"))
+        Path(model).write_text(yaml.safe_dump({**manifest, "model": {"files": ["endless://x"]}}), "utf-8")
+    return {**fakes, "MLH_CACHE_DIR": str(tmp_path / "cache")} if phase == "floor" else fakes
+
+
+def length(phase: str) -> tuple[str, ...]:
+    """Long enough to be caught, but short where the phase comes after the test."""
+    return ("--duration", "1" if phase == "score" else "30", "--count", "40")
+
+
 @pytest.mark.parametrize("phase", PHASES)
 def test_ctrl_c(model: str, fakes: Mapping[str, str], tmp_path: Path, phase: str) -> None:
-    fresh = {**fakes, "MLH_CACHE_DIR": str(tmp_path / "cache")} if phase == "floor" else fakes
-    seconds = "1" if phase == "score" else "30"
-    with started(model, fresh, tmp_path / "runs", phase, "--duration", seconds, "--count", "40") as process:
+    own = phase_options(phase, model, fakes, tmp_path)
+    with started(model, own, tmp_path / "runs", phase, *length(phase)) as process:
         time.sleep(0.1)
-        children = runners(process.pid)
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=3) == 130
-        assert process.stderr is not None
-        assert "Traceback" not in process.stderr.read()
-    assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
-    (run,) = (tmp_path / "runs").iterdir()
+        ends(process, tmp_path / "tmp")
+    runs = list((tmp_path / "runs").iterdir())
+    if phase == "fetch":
+        assert runs == []  # nothing was measured, or could have been
+        return
+    (run,) = runs
     result = json.loads((run / "result.json").read_text("utf-8"))
     assert result["status"] == "interrupted"
+    assert result["metric"] is None
+    assert not list(run.rglob(".*"))
     # What was finished before is kept: the score comes after the performance test.
     assert (result["calibration"] is not None) == (phase == "score")
 
 
-def test_sigterm_is_the_same(model: str, fakes: Mapping[str, str], tmp_path: Path) -> None:
-    with started(model, fakes, tmp_path / "runs", "measure", "--duration", "30", "--count", "40") as process:
+@pytest.mark.parametrize("pause_s", [0, 0.005, 0.05])
+@pytest.mark.parametrize("phase", ["load", "measure"])
+def test_a_second_ctrl_c(model: str, fakes: Mapping[str, str], tmp_path: Path, phase: str, pause_s: float) -> None:
+    with started(model, fakes, tmp_path / "runs", phase, *length(phase)) as process:
+        for _ in range(3):
+            process.send_signal(signal.SIGINT)
+            time.sleep(pause_s)
+        ends(process, tmp_path / "tmp")
+
+
+def test_a_second_ctrl_c_does_not_wait_for_an_observer(model: str, fakes: Mapping[str, str], tmp_path: Path) -> None:
+    copy_fake(tmp_path / "site", "slow-observer")
+    mark = tmp_path / "mark"
+    own = {**fakes, "MLH_FAKE_MARK": str(mark)}
+    with started(model, own, tmp_path / "runs", "measure", *length("measure")) as process:
+        process.send_signal(signal.SIGINT)
+        while process.poll() is None and not mark.exists():
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        ends(process, tmp_path / "tmp")
+
+
+@pytest.mark.parametrize("phase", ["load", "measure"])
+def test_sigterm_is_the_same(model: str, fakes: Mapping[str, str], tmp_path: Path, phase: str) -> None:
+    with started(model, fakes, tmp_path / "runs", phase, *length(phase)) as process:
         process.terminate()
-        assert process.wait(timeout=3) == 130
+        ends(process, tmp_path / "tmp")
     (run,) = (tmp_path / "runs").iterdir()
     assert json.loads((run / "result.json").read_text("utf-8"))["status"] == "interrupted"
 
 
-def test_a_runner_does_not_outlive_its_parent(model: str, fakes: Mapping[str, str], tmp_path: Path) -> None:
-    with started(model, fakes, tmp_path / "runs", "measure", "--duration", "30", "--count", "40") as process:
+@pytest.mark.parametrize("phase", ["load", "measure"])
+def test_a_runner_does_not_outlive_its_parent(model: str, fakes: Mapping[str, str], tmp_path: Path, phase: str) -> None:
+    with started(model, fakes, tmp_path / "runs", phase, *length(phase)) as process:
         children = runners(process.pid)
         assert children
         os.kill(process.pid, signal.SIGKILL)
         _, alive = psutil.wait_procs(children, timeout=5)
         assert not [child for child in alive if child.status() != psutil.STATUS_ZOMBIE]
+        assert not list((tmp_path / "tmp").iterdir())

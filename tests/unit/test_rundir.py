@@ -5,12 +5,24 @@ from __future__ import annotations
 import json
 import os
 import re
+import zlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from mlharness.errors import UserError
-from mlharness.rundir import create_run_directory, discard, set_aside, write_json
+from mlharness.rundir import (
+    FULL_BYTES,
+    RESERVE,
+    RESERVE_BYTES,
+    create_run_directory,
+    discard,
+    disk_is_full,
+    release,
+    set_aside,
+    write_json,
+)
 
 
 def test_the_name_is_time_model_scenario_and_six_hex_digits(tmp_path: Path) -> None:
@@ -58,6 +70,32 @@ def test_a_disk_that_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(UserError, match=r"cannot write .*result\.json: No space left on device"):
         write_json(tmp_path / "result.json", {"a": 1})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_space_is_kept_for_the_result_and_given_back(tmp_path: Path) -> None:
+    directory = create_run_directory(tmp_path, "m", "Server")
+    kept = directory / RESERVE
+    assert kept.stat().st_size == RESERVE_BYTES
+    assert len(zlib.compress(kept.read_bytes())) > RESERVE_BYTES // 2  # on a disk that compresses, too
+    release(directory)
+    release(directory)
+    assert list(directory.iterdir()) == []
+
+
+def test_a_disk_without_the_space_makes_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(UserError, match="No space left on device"):
+        create_run_directory(tmp_path, "m", "Server")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("free", "full"), [(0, True), (FULL_BYTES - 1, True), (FULL_BYTES, False)])
+def test_a_full_disk_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, full: bool) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=free))
+    assert disk_is_full(tmp_path) is full
 
 
 def test_only_loadgens_files_are_set_aside(tmp_path: Path) -> None:
