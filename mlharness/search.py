@@ -89,8 +89,7 @@ def find_rate(trial: Trial, confirm: Confirm) -> tuple[Measured, list[dict[str, 
         if search.hopeless(calibration.samples_per_second):
             return measured, search.trials
     rate = search.valid or search.invalid
-    # Where no trial was VALID, one full run shows as much as four.
-    for _ in range(CONFIRMATIONS if search.valid else 1):
+    for _ in range(CONFIRMATIONS):
         measured = confirm(rate, calibration)
         if search.note(measured, "confirmation"):
             break
