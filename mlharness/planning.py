@@ -14,6 +14,7 @@ from mlharness.choices import Choices
 from mlharness.cores import usable_cores
 from mlharness.errors import ManifestError, PluginError, UserError
 from mlharness.manifest.documents import DataSetManifest, ModelManifest, Step
+from mlharness.manifest.place import placed
 from mlharness.options import parse_option, resolve_options
 from mlharness.plan import (
     HostPart,
@@ -84,7 +85,8 @@ def find_framework(
 ) -> tuple[Registered[FrameworkProvider], str]:
     """The framework to run on, and the version range that binds: the user's, else the manifest's."""
     if choices.framework is None:
-        return catalog.frameworks.find(model.framework.name), model.framework.version
+        with placed(model.origin.path, "framework", "name"):
+            return catalog.frameworks.find(model.framework.name), model.framework.version
     try:
         wished = Requirement(choices.framework)
     except InvalidRequirement as error:
@@ -110,6 +112,8 @@ def plan_framework(
     """The framework with every option resolved: --option, else --threads, else the manifest's, else the default."""
     provider, what = framework.provider, f"framework {framework.name!r}"
     of_manifest = model.framework.options if framework.answers_to(model.framework.name) else {}
+    with placed(model.origin.path, "framework", "options"):
+        resolve_options(what, provider.options, of_manifest)
     of_threads = {provider.threads: choices.threads} if provider.threads and choices.threads is not None else {}
     of_options = dict(parse_option(provider.options, what, text) for text in choices.options)
     given = {**of_manifest, **of_threads, **of_options}
@@ -123,8 +127,10 @@ def plan_framework(
 
 def plan_dataset(dataset: DataSetManifest, choices: Choices, catalog: Catalog) -> PlannedDataSet:
     """The data set with every option resolved."""
-    found = catalog.datasets.find(dataset.provider)
-    options = resolve_options(f"data set {dataset.name!r}", found.provider.options, dataset.options)
+    with placed(dataset.origin.path, "provider"):
+        found = catalog.datasets.find(dataset.provider)
+    with placed(dataset.origin.path, "options"):
+        options = resolve_options(f"data set {dataset.name!r}", found.provider.options, dataset.options)
     return PlannedDataSet(
         dataset.name, dataset.version, found.name, found.plugin, dataset.origin.sha256, options, choices.count
     )
@@ -161,8 +167,10 @@ def plan_metric(model: ModelManifest, choices: Choices, catalog: Catalog) -> Pla
         check_accuracy_possible(model)
     if model.metric is None:
         return None
-    found = catalog.metrics.find(model.metric.name)
-    options = resolve_options(f"metric {found.name!r}", found.provider.options, model.metric.options)
+    with placed(model.origin.path, "metric", "name"):
+        found = catalog.metrics.find(model.metric.name)
+    with placed(model.origin.path, "metric", "options"):
+        options = resolve_options(f"metric {found.name!r}", found.provider.options, model.metric.options)
     return PlannedMetric(
         found.name, found.plugin, options, model.metric.target, found.provider.response(options),
         found.provider.higher_is_better,

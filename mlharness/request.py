@@ -12,6 +12,7 @@ from mlharness.manifest.archives import extract_member
 from mlharness.manifest.documents import DataSetManifest, ModelFile, ModelManifest
 from mlharness.manifest.files import digest, resolve
 from mlharness.manifest.library import ManifestLibrary, is_path
+from mlharness.manifest.place import place, placed
 from mlharness.manifest.trust import require_trust, user_trust
 from mlharness.plan import RunPlan
 from mlharness.planning import make_plan
@@ -88,12 +89,23 @@ def prepare(model: str, choices: Choices, plugins: Plugins, root: Path, blocked:
     """Find the manifests by name or path, and ask for trust. Raises UserError."""
     library = ManifestLibrary(plugins.catalog)
     found = library.model(model)
-    name = choices.dataset or dataset_of(found)
+    dataset = find_dataset(found, choices.dataset, library)
+    require_trust(found, choices.trust, user_trust())
+    return Request(found, dataset, choices, plugins, root, blocked)
+
+
+def find_dataset(model: ModelManifest, chosen: str | None, library: ManifestLibrary) -> DataSetManifest:
+    """The data set that the user chose, else the manifest's. Raises UserError."""
+    if chosen:
+        return library.dataset(chosen)
+    name, path = dataset_of(model), model.origin.path
     if not name:
         remedy = "Choose one with --dataset; see mlh datasets."
-        raise UserError(f"the manifest of {found.name} names no data set", remedy)
-    require_trust(found, choices.trust, user_trust())
-    return Request(found, library.dataset(name), choices, plugins, root, blocked)
+        raise UserError(f"{place(path, 'dataset')}: the manifest of {model.name} names no data set", remedy)
+    if is_path(name) and Path(name).is_file():
+        return library.dataset(name)  # what is wrong with that file stands there, not here
+    with placed(path, "dataset"):
+        return library.dataset(name)
 
 
 def dataset_of(model: ModelManifest) -> str:

@@ -1,0 +1,32 @@
+"""Where in a manifest the cause of an error stands that only shows once other things are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mlharness.errors import ManifestError, UserError
+from mlharness.manifest.located import read_located
+from mlharness.manifest.problems import dotted, one_line
+
+
+def place(path: Path, *key: str | int) -> str:
+    """``file:line: key`` of a key, or of the nearest thing around one that is not there.
+
+    The file is read once more, since manifests do not carry their lines; one that is gone by now has no line.
+    """
+    try:
+        line = f":{read_located(path).line(key)}"
+    except ManifestError:
+        line = ""
+    return one_line(f"{path}{line}: {dotted(key)}")
+
+
+@contextmanager
+def placed(path: Path, *key: str | int) -> Iterator[None]:
+    """Put the place of a key before the message of a UserError, whose class stays."""
+    try:
+        yield
+    except UserError as error:
+        raise type(error)(f"{place(path, *key)}: {error.message}", error.remedy) from error
