@@ -76,15 +76,24 @@ class Config:
         Raises:
             UserError: an unknown profile; with ``declared``, an unknown key or a value of the wrong type.
         """
+        return {key: value for key, (value, _) in self._chosen(command, profile, declared).items()}
+
+    def sources(self, command: str, profile: str | None = None) -> dict[str, str]:
+        """The table, as messages call it, from which each of the :meth:`defaults` comes."""
+        return {key: title for key, (_, title) in self._chosen(command, profile).items()}
+
+    def _chosen(
+        self, command: str, profile: str | None, declared: Sequence[Option] | None = None
+    ) -> dict[str, tuple[Any, str]]:
         if profile is not None and profile not in self.profiles():
             raise UserError(f"there is no profile {profile!r}", did_you_mean(profile, self.profiles()))
-        chosen: dict[str | None, dict[str, Any]] = {None: {}, profile: {}}
+        chosen: dict[str | None, dict[str, tuple[Any, str]]] = {None: {}, profile: {}}
         for layer in self.layers:
             for name, title, values in layer.sections(command):
                 if declared is not None:
                     _check_values(title, values, declared)
                 if name in chosen:
-                    chosen[name].update(values)
+                    chosen[name].update({key: (value, title) for key, value in values.items()})
         return {**chosen[None], **chosen[profile]}
 
 

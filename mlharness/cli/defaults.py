@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
+from click.core import ParameterSource
+
+from mlharness.errors import UserError
 
 if TYPE_CHECKING:
     from mlharness.providers import Option
@@ -22,6 +28,46 @@ _TYPES: dict[str, Literal["integer", "number", "boolean", "string"]] = {
     "boolean": "boolean",
 }
 """click's names of types, and the types of :class:`~mlharness.providers.Option`; every other type is text."""
+
+
+_USED = f"{__name__}.used"
+
+
+@dataclass(frozen=True)
+class Used:
+    """A default from a file: its option, its value, and the table that it comes from, as messages call it."""
+
+    option: click.Option
+    value: Any
+    source: str
+    context: click.Context
+
+    @property
+    def given(self) -> bool:
+        """True unless the command line gave another value."""
+        return self.context.get_parameter_source(str(self.option.name)) is ParameterSource.DEFAULT_MAP
+
+    def named_in(self, message: str) -> bool:
+        """True when a message is about the option, or quotes the value or (of KEY=VALUE) the key."""
+        if re.search(rf"--{re.escape(_long_name(self.option))}(?![\w-])", message):
+            return True
+        values = self.value if isinstance(self.value, list) else [self.value]
+        return any(repr(part) in message for value in values for part in (str(value), str(value).partition("=")[0]))
+
+
+def blame_files(error: UserError, meta: Mapping[str, Any]) -> UserError:
+    """The same error; where it is about a value from a configuration file, with file, table and key in front.
+
+    Args:
+        error: what the command raised.
+        meta: of any of the command's contexts, which share it.
+    """
+    used = [one for one in meta.get(_USED, ()) if one.given]
+    for one in used:
+        if one.named_in(error.message):
+            where = f"{one.source}: {_long_name(one.option)}"
+            return type(error)(f"{where}: {error.message}", error.remedy)
+    return error
 
 
 def add_profile(command: click.Command) -> None:
@@ -46,8 +92,11 @@ def _apply(context: click.Context, parameter: click.Parameter, profile: str | No
 
     settable = _settable(context.command)
     declared = [_describe(name, option) for name, option in settable.items()]
-    found = load_config(Path.cwd()).defaults(str(context.command.name), profile, declared)
-    context.default_map = {str(settable[name].name): value for name, value in found.items()}
+    config, name = load_config(Path.cwd()), str(context.command.name)
+    found = config.defaults(name, profile, declared)
+    context.default_map = {str(settable[key].name): value for key, value in found.items()}
+    sources = config.sources(name, profile)
+    context.meta[_USED] = [Used(settable[key], value, sources[key], context) for key, value in found.items()]
 
 
 def _settable(command: click.Command) -> dict[str, click.Option]:

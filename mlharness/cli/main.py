@@ -9,12 +9,13 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
 from mlharness.cli.exits import ExitCode, exit_code
 from mlharness.cli.usage import SpellingGroup, explain
-from mlharness.errors import Interrupted, MlharnessError
+from mlharness.errors import Interrupted, MlharnessError, UserError
 
 PROGRAM = "mlh"
 COMPLETE_VARIABLE = "_MLH_COMPLETE"
@@ -89,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``mlh`` with these arguments (None: the process's own) and return its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = _run(given)
+        code = _run(list(given))  # click takes words out of the list as it reads them
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader has had enough; the interpreter's own flush at exit must not complain either.
@@ -108,7 +109,7 @@ def _run(arguments: list[str]) -> int:
     try:
         # not click's own main(), which has exit codes of its own for broken pipes and interrupts
         with command.make_context(PROGRAM, arguments) as context:
-            code = command.invoke(context)
+            code = _invoke(context)
     except click.exceptions.Exit as left:
         return left.exit_code
     except click.Abort:
@@ -116,6 +117,26 @@ def _run(arguments: list[str]) -> int:
     except click.ClickException as error:
         raise explain(error) from error
     return code if isinstance(code, int) else ExitCode.DONE
+
+
+def _invoke(context: click.Context) -> Any:
+    try:
+        return command.invoke(context)
+    except click.ClickException as error:
+        raise _placed(explain(error), context) from error
+    except UserError as error:
+        placed = _placed(error, context)
+        if placed is error:
+            raise
+        raise placed from error
+
+
+def _placed(error: UserError, context: click.Context) -> UserError:
+    if not context.meta:  # no command that reads configuration files
+        return error
+    from mlharness.cli.defaults import blame_files
+
+    return blame_files(error, context.meta)
 
 
 def _report(error: BaseException, as_json: bool) -> ExitCode:

@@ -86,7 +86,9 @@ def print_document(document: Any) -> None:
     import msgspec
 
     plain = msgspec.to_builtins(document, enc_hook=_plain, str_keys=True)
-    print(json.dumps(plain, indent=2, ensure_ascii=False))
+    text = json.dumps(plain, indent=2, ensure_ascii=False)
+    # A byte of an argument that is no UTF-8 is half a character here; JSON writes it as Python does, with \u.
+    print(text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 def printable(text: str) -> str:
