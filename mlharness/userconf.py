@@ -48,7 +48,7 @@ def read_user_conf(path: Path, model: str, scenario: str) -> dict[str, float]:
             which LoadGen would take only a part.
     """
     try:
-        lines = path.read_text().splitlines()
+        lines = path.read_text("utf-8").split("\n")  # LoadGen knows no other end of a line
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read: {error}", "Give the path of a user.conf.") from error
     entries = dict(
