@@ -29,8 +29,10 @@ class Soak:
     bare: str
 
 
+# A limit that a machine with other work meets too: what counts here is memory.
+NULL_SERVER = ("null", "--scenario", "Server", "--target-qps", "50000", "--target-latency", "10000")
 SOAKS = {
-    "null": Soak(("null", "--scenario", "Server", "--target-qps", "50000"), 60, "tests.soak.bare_server"),
+    "null": Soak(NULL_SERVER, 60, "tests.soak.bare_server"),
     "efficientnet-lite0": Soak(("efficientnet-lite0",), 600, "tests.benchmarks.minimal_sut"),
 }
 
