@@ -14,8 +14,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -77,12 +77,14 @@ def run(job: Job, watch: Watch, log: Path, interpreter: str = sys.executable) ->
     """
     with _runner(job, log, interpreter) as (process, messages, counters):
         follow = _Follow(watch, counters, job.stall_timeout_s)
-        for line in _lines(messages, follow.tick, lambda: process.poll() is not None):
-            follow.take(read_message(line))
-            if follow.done:
-                break  # all is said and written; whatever hangs or crashes on the way out changes nothing
-        else:
-            process.wait()
+        # Closed here and not by the garbage collector, in which an interrupt would get lost.
+        with closing(_lines(messages, follow.tick, lambda: process.poll() is not None)) as lines:
+            for line in lines:
+                follow.take(read_message(line))
+                if follow.done:
+                    break  # all is said and written; whatever hangs or crashes on the way out changes nothing
+            else:
+                process.wait()
     return follow.outcome(process.returncode, log)
 
 
@@ -145,7 +147,7 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _lines(pipe: int, tick: Callable[[], None], ended: Callable[[], bool]) -> Iterator[bytes]:
+def _lines(pipe: int, tick: Callable[[], None], ended: Callable[[], bool]) -> Generator[bytes, None, None]:
     """Whole lines from the pipe until it closes; ``tick`` is called whenever a redraw is due.
 
     A runner that has ended may have left a process that holds the pipe open: what it still says is not waited for.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -28,7 +29,9 @@ class Interrupts:
             os._exit(ExitCode.INTERRUPTED)
         if self.count == 1:
             raise KeyboardInterrupt
-        # Wherever this is raised, it is no error, prints nothing, and carries the exit code.
+        # Wherever this is raised, it is no error and carries the exit code; in a finalizer, which no exception leaves,
+        # nothing is printed either, and the first interrupt goes on.
+        sys.unraisablehook = lambda unraisable: None
         raise SystemExit(ExitCode.INTERRUPTED)
 
 
