@@ -1,0 +1,1 @@
+"""Malformed input: ``python -m tests.fuzz`` looks for tracebacks, executions and errors without a place."""

@@ -1,0 +1,254 @@
+"""The kinds of cases: each makes its input of a ``random.Random``, runs mlharness in this process, and judges."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import random
+import re
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mlharness.cli.main import main
+from mlharness.errors import ManifestError
+from mlharness.manifest.reading import check_manifest, read_manifest
+from tests.fuzz import mutate, seeds
+from tests.fuzz.canary import Canary, ExecutedError
+
+INPUT = 2
+"""The exit code of what is wrong with the input."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command left; bytes that are no UTF-8 would have raised, as they do on a real standard output."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class Fuzzer:
+    """Runs cases in a folder of its own."""
+
+    folder: Path
+    canary: Canary = field(init=False)
+    manifests: list[bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.canary = Canary(self.folder)
+        self.manifests = [*seeds.manifests(), seeds.with_python(self.canary.source)]
+        self.trees = [yaml.safe_load(data) for data in self.manifests]
+        python = {"python": f"{self.canary.source}\ndef preprocess(ctx, data): return data\n"}
+        apply = f'!!python/object/apply:builtins.exec ["{self.canary.source}"]'
+        self.odd = (*mutate.ODD_VALUES, python, [python], self.canary.source, apply)
+
+    def manifest_bytes(self, chance: random.Random) -> bytes:
+        """A mutated file."""
+        return mutate.mutate_bytes(chance, chance.choice(self.manifests), self.manifests)
+
+    def manifest_tree(self, chance: random.Random) -> bytes:
+        """A mutated manifest, written as good YAML."""
+        return as_yaml(mutate.mutate_tree(chance, chance.choice(self.trees), self.odd))
+
+    def configuration(self, chance: random.Random) -> bytes:
+        """A mutated mlharness.toml: its values, or its bytes."""
+        data = as_toml(mutate.mutate_tree(chance, seeds.CONFIGURATION, self.odd))
+        return mutate.mutate_bytes(chance, data, [data]) if chance.random() < 0.4 else data
+
+    def user_conf(self, chance: random.Random) -> bytes:
+        """A mutated user.conf."""
+        return mutate.mutate_bytes(chance, seeds.USER_CONF, [seeds.USER_CONF])
+
+    def command_line(self, chance: random.Random) -> list[str]:
+        """A mutated command line; ``bench`` keeps its ``--dry-run``."""
+        words = list(chance.choice(seeds.COMMANDS))
+        kept = words[:2] if words[0] == "bench" else words[:1]
+        line = mutate.mutate_words(chance, words[len(kept) :], seeds.VOCABULARY)
+        return [*kept, *line] if chance.random() < 0.9 or kept[0] == "bench" else line
+
+    def check_manifest(self, data: bytes) -> None:
+        """Every problem has file, line and key; what has none can be read and planned, and none is executed."""
+        path = self.write("manifest.yaml", data)
+        with self.guarded():
+            try:
+                problems = check_manifest(path)
+            except ManifestError as error:
+                expect(error.message.startswith(str(path)) or str(path) in error.message, f"no file: {error.message!r}")
+                expect(located(error.message, path, data) or "1 MiB" in error.message, f"no line: {error.message!r}")
+                expect(bool(error.remedy), f"no remedy: {error.message!r}")
+                return
+            for problem in problems:
+                expect(located(str(problem), path, data), f"no line: {problem}")
+                expect(bool(problem.key), f"no key: {problem}")
+            if not problems:
+                read_manifest(path)
+        if not problems:
+            self.check_command(["bench", "--dry-run", str(path), "-q"], path)
+
+    def check_printed(self, data: bytes) -> None:
+        """The same through the command line, where problems are printed."""
+        path = self.write("manifest.yaml", data)
+        ran = self.mlh(["validate", str(path)])
+        for line in ran.out.splitlines():
+            expect(line.startswith(str(path)), f"no file: {line!r}")
+        self.mlh(["validate", str(path), "--json"])
+        self.mlh(["models", "show", str(path)])
+
+    def check_configuration(self, data: bytes) -> None:
+        """An error names the file, and what is in it: a line, a table or a key."""
+        path = self.write("mlharness.toml", data)
+        try:
+            self.check_command(["bench", "null", "--dry-run", "-q"], path)
+        finally:
+            path.unlink()
+
+    def check_user_conf(self, data: bytes) -> None:
+        """An error names the file and the line."""
+        path = self.write("user.conf", data)
+        ran = self.check_command(["bench", "--dry-run", "null", "-q", "--user-conf", str(path)], path)
+        expect(ran.code == 0 or located(ran.err, path, data) or b"\xff" in data or not is_utf8(data), ran.err)
+
+    def check_command(self, words: Sequence[str], path: Path | None = None) -> Ran:
+        """It ends well, or with an error that says something, and which file it is about."""
+        ran = self.mlh(words)
+        if ran.code == INPUT and path is not None:
+            expect(path.name in ran.err, f"no file: {ran.err!r}")
+        return ran
+
+    def mlh(self, words: Sequence[str]) -> Ran:
+        """``mlh`` in this process; raises AssertionError for a traceback or a wrong form."""
+        # As a terminal's: half a character cannot be written to standard output.
+        kept = io.BytesIO(), io.BytesIO()
+        out, err = io.TextIOWrapper(kept[0], "utf-8"), io.TextIOWrapper(kept[1], "utf-8", "backslashreplace")
+        with self.guarded(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = main(list(words))
+            out.flush()
+            err.flush()
+        ran = Ran(code, *(stream.getvalue().decode("utf-8") for stream in kept))
+        expect("Traceback" not in ran.err, ran.err)
+        expect(ran.code in (0, INPUT), f"exit code {ran.code}\n{ran.err}")
+        expect(ran.code == 0 or re.search(r"^Error: \S", ran.err, re.MULTILINE) is not None, f"no error: {ran.err!r}")
+        if ran.code and "--json" in words and "--" not in words:
+            expect(bool(json.loads(ran.out)["error"]["message"]), "no message in the document")
+        return ran
+
+    @contextlib.contextmanager
+    def guarded(self) -> Iterator[None]:
+        """In the folder, with the canary armed."""
+        before = Path.cwd()
+        os.chdir(self.folder)
+        try:
+            with self.canary.armed():
+                yield
+        except ExecutedError:
+            pass  # told below
+        finally:
+            os.chdir(before)
+        expect(not self.canary.executed, f"executed: {self.canary.executed}")
+
+    def write(self, name: str, data: bytes) -> Path:
+        """A file of the case."""
+        path = self.folder / name
+        path.write_bytes(data)
+        return path
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of case: how often it comes, how its input is made, and how it is judged."""
+
+    share: int
+    make: Callable[[Fuzzer, random.Random], Any]
+    check: Callable[[Fuzzer, Any], object]
+
+
+KINDS: dict[str, Kind] = {
+    "manifest-bytes": Kind(35, Fuzzer.manifest_bytes, Fuzzer.check_manifest),
+    "manifest-tree": Kind(30, Fuzzer.manifest_tree, Fuzzer.check_manifest),
+    "manifest-printed": Kind(5, Fuzzer.manifest_tree, Fuzzer.check_printed),
+    "configuration": Kind(12, Fuzzer.configuration, Fuzzer.check_configuration),
+    "user-conf": Kind(6, Fuzzer.user_conf, Fuzzer.check_user_conf),
+    "command-line": Kind(12, Fuzzer.command_line, Fuzzer.check_command),
+}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A case that went wrong."""
+
+    kind: str
+    value: Any
+    why: str
+
+
+def run_case(fuzzer: Fuzzer, kind: str, value: Any) -> Failure | None:
+    """Judge one input."""
+    try:
+        KINDS[kind].check(fuzzer, value)
+    except AssertionError as wrong:
+        return Failure(kind, value, str(wrong))
+    except Exception:  # noqa: BLE001  # whatever escapes is what is looked for
+        return Failure(kind, value, traceback.format_exc())
+    return None
+
+
+def expect(true: bool, otherwise: str) -> None:
+    """Raise AssertionError, also where asserts are switched off."""
+    if not true:
+        raise AssertionError(otherwise)
+
+
+def located(message: str, path: Path, data: bytes) -> bool:
+    """True when the message has the file, and a line that the file has."""
+    found = re.search(rf"{re.escape(str(path))}:(\d+): .", message)
+    lines = len(re.split(rb"\r\n|\n|\r|\xc2\x85|\xe2\x80[\xa8\xa9]", data))
+    return found is not None and 1 <= int(found[1]) <= lines + 1
+
+
+def is_utf8(data: bytes) -> bool:
+    """True for what can be read as text."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def as_yaml(tree: Any) -> bytes:
+    """A tree as YAML; half characters are written as YAML's escapes."""
+    return yaml.dump(tree, sort_keys=False, allow_unicode=False).encode("utf-8", "surrogatepass")
+
+
+def as_toml(tree: Any) -> bytes:
+    """A tree as TOML, as far as TOML can say it; nested tables inline."""
+    tables = tree.items() if isinstance(tree, dict) else [("bench", tree)]
+    lines = []
+    for name, table in tables:
+        if isinstance(table, dict) and name:
+            lines += [
+                f"[{toml_value(name)}]",
+                *(f"{toml_value(key)} = {toml_value(value)}" for key, value in table.items()),
+            ]
+        else:
+            lines.insert(0, f"{toml_value(name)} = {toml_value(table)}")
+    return "\n".join(lines).encode("utf-8", "replace")
+
+
+def toml_value(value: Any) -> str:
+    """A value as TOML writes it; null becomes text."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{toml_value(str(key))} = {toml_value(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(toml_value, value))}]"
+    if isinstance(value, float):
+        return repr(value)
+    return json.dumps("null" if value is None else value)
