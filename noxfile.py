@@ -134,6 +134,21 @@ def benchmarks(session: nox.Session) -> None:
     session.run("python", "-m", "tests.benchmarks", *session.posargs)
 
 
+@nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """Whether memory stays where it is, beside a bare system. Takes 25 minutes; ``-- null`` two."""
+    session.install(".", *map(folder, REFERENCE_PLUGINS), *tools("test"))
+    session.run("python", "-m", "tests.soak", *session.posargs)
+
+
+@nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """20,000 malformed manifests, configurations and command lines. Takes a few minutes; ``-- --seed N`` for others."""
+    session.install(".", *map(folder, REFERENCE_PLUGINS), *tools("test"))
+    failures = Path(session.create_tmp()).absolute() / "failures"
+    session.run("python", "-m", "tests.fuzz", "--failures", str(failures), *session.posargs)
+
+
 @nox.session(default=False, venv_backend="none")
 def dev(session: nox.Session) -> None:
     """Make ``.venv`` with the kernel and all plugins editable, and every tool."""
