@@ -59,6 +59,7 @@ class Worker:
         """Compute and complete these samples: ids and indices of one query, or of part of one."""
         self._writer: ResponseWriter | None = None
         self._keep_next = 1
+        self._last: tuple[list[Array], Sequence[int]] | None = None
 
     def warm_up(self, indices: Sequence[int]) -> None:
         """Answer one batch to nobody, and check every promise: outputs, their shapes and dtypes, finite values.
@@ -84,7 +85,7 @@ class Worker:
         """From now on samples are completed to LoadGen, and the clocks count from zero."""
         self.complete = loadgen.complete
         self.predict_ns = self.postprocess_ns = self.harness_ns = self.batches = 0
-        self.kept, self._keep_next = [], 1
+        self.kept, self._keep_next, self._last = [], 1, None
 
     def outputs_of(self, indices: Sequence[int]) -> list[Array]:
         """The predictor's outputs for loaded samples, without postprocessing, completed to nobody."""
@@ -113,9 +114,10 @@ class Worker:
             raise
         self.complete(responses)
         self.batches += 1
+        self._last = answered = (outputs, indices)
         if self.batches == self._keep_next:
             # Kept for the check after the test; ever more rarely, so that few are held.
-            self.kept.append((outputs, indices))
+            self.kept.append(answered)
             self._keep_next += self.batches // 2 + 1
         self.predict_ns += predicted - gathered
         self.postprocess_ns += processed - predicted
@@ -123,8 +125,8 @@ class Worker:
         self.harness_ns += gathered - start + perf_counter_ns() - processed
 
     def check_kept(self) -> None:
-        """Raise RunError when sampled outputs of the test were not what was promised."""
-        for outputs, indices in self.kept:
+        """Raise RunError when sampled outputs of the test, the last among them, were not what was promised."""
+        for outputs, indices in (*self.kept, *filter(None, [self._last])):
             self._check(outputs, indices)
 
     def close(self) -> None:

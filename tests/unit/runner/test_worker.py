@@ -160,6 +160,17 @@ class TestFailures:
             with pytest.raises(RunError, match="not finite"):
                 case.worker.check_kept()
 
+    def test_the_last_outputs_are_checked_whatever_was_kept_before(self) -> None:
+        case = Case(predictor := FakePredictor(lambda outputs: [outputs[0] * (np.nan if bad else 1)]))
+        bad = False
+        case.worker.warm_up([0])
+        for id_ in range(1000):
+            bad = id_ > 990
+            case.worker.answer([id_], [0])
+        assert len(predictor.batches) == 1001
+        with pytest.raises(RunError, match="not finite"):
+            case.worker.check_kept()
+
     def test_few_outputs_are_kept_for_that_check_the_first_among_them(self) -> None:
         case = Case()
         case.worker.warm_up([0])
