@@ -47,7 +47,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--mode", type=_choice(MODES), default="performance", show_default=True, help="LoadGen's, or both."),
     click.option("--rules", type=_choice(RULES), default="quick", show_default=True, help="About 10 s, or MLPerf's."),
     click.option("--device", metavar="DEVICE", default="cpu", show_default=True, help="cpu or cuda:N."),
-    click.option("--instances", type=_AT_LEAST_1, help="Predictors that work side by side."),
+    click.option("--instances", type=click.IntRange(1, 4096), help="Predictors that work side by side."),
     click.option("--threads", type=_AT_LEAST_1, help="Threads of each predictor."),
     click.option("--batch-size", type=_AT_LEAST_1, help="Largest batch handed to a predictor."),
     click.option(

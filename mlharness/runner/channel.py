@@ -17,8 +17,8 @@ from typing import Any
 
 from mlharness.errors import MlharnessError, RunError, UserError
 
-COUNTERS = 512
-"""Slots of 8 bytes in the shared counters: one for each worker thread."""
+COUNTERS = 4096
+"""Slots of 8 bytes in the shared counters: one for each worker thread, on the largest of hosts."""
 
 
 STALL_S = 60.0

@@ -153,8 +153,8 @@ def test_phases_and_progress_are_told(run_script: RunScript, monkeypatch: pytest
     )
     body = """
 phase("samples", total=10)
-view = memoryview(mmap.mmap(counters, 512 * 8)).cast("q")
-view[0], view[511] = 3, 4
+view = memoryview(mmap.mmap(counters, 0)).cast("q")
+view[0], view[-1] = 3, 4
 time.sleep(0.2)
 send("total", total=20)
 time.sleep(0.2)
@@ -222,7 +222,7 @@ def test_the_users_patience_counts_before_the_phases(run_script: RunScript, monk
 def test_counting_is_a_sign_of_life(run_script: RunScript, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervise, "REDRAW_S", 0.01)
     body = """
-view = memoryview(mmap.mmap(counters, 512 * 8)).cast("q")
+view = memoryview(mmap.mmap(counters, 0)).cast("q")
 phase("measure", stall_s=5)
 for n in range(20):
     view[1] += 1

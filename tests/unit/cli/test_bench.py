@@ -139,6 +139,7 @@ class TestMistakes:
             (["nulll"], "nulll"),
             (["null", "--scenario", "Ofline"], "Ofline"),
             (["null", "--instances", "0"], "0"),
+            (["null", "--instances", "4097"], "4097"),
             (["null", "--duration", "0"], "0"),
             (["null", "--duration", "-1"], "-1"),
             (["null", "--duration", "nan"], "nan is not a number"),

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mlharness.errors import PluginError, RunError, UserError
-from mlharness.runner.channel import Channel, describe_failure
+from mlharness.runner.channel import COUNTERS, Channel, describe_failure
 from tests.unit.runner.making import a_channel
 
 
@@ -39,7 +39,7 @@ def test_messages_of_many_threads_stay_whole() -> None:
 
 def test_a_phase_is_told_and_counts_from_zero() -> None:
     with a_channel() as (channel, sent):
-        channel.counters[0], channel.counters[511] = 5, 6
+        channel.counters[0], channel.counters[COUNTERS - 1] = 5, 6
         channel.phase("samples", "8 samples", total=8)
         assert sum(channel.counters) == 0
         (message,) = sent()
@@ -104,7 +104,7 @@ def test_counters_are_seen_by_whoever_shares_the_file() -> None:
     reader, writer = os.pipe()
     try:
         with a_channel() as (channel, _):
-            assert len(channel.counters) * channel.counters.itemsize == 512 * 8
+            assert len(channel.counters) * channel.counters.itemsize == COUNTERS * 8
             channel.counters[7] = 2**62
             assert isinstance(channel, Channel)
             assert channel.counters[7] == 2**62
