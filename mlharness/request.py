@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,8 +38,12 @@ class Request:
 
     def locate(self) -> list[Path | None]:
         """Each model file (or its archive) that is here already, None for one that has yet to be fetched."""
-        base, catalog = self.model.origin.path.parent, self.plugins.catalog
-        return [resolve(wish.source, base, wish.sha256, catalog) for wish in self.model.files]
+        manifest, catalog = self.model.origin.path, self.plugins.catalog
+        found = []
+        for index, wish in enumerate(self.model.files):
+            with placed(manifest, "model", "files", index):
+                found.append(resolve(wish.source, manifest.parent, wish.sha256, catalog))
+        return found
 
     def fetch(self, watch: supervise.Watch, log: Path) -> list[tuple[Path, str]]:
         """Path and sha256 of each model file; what is not here yet is brought by a runner that writes to ``log``.
@@ -55,15 +60,22 @@ class Request:
             job = Job("fetch", self.blocked, fetch=FetchJob(missing, str(self.model.origin.path.parent.absolute())))
             outcome = supervise.run(job, watch, log)
             fetched = {message["source"]: Path(message["path"]) for message in outcome.all("fetched")}
-        return [unpack(wish, path or fetched[wish.source]) for wish, path in pairs]
+        return self.unpack([path or fetched[wish.source] for wish, path in pairs])
 
     def plan_without_fetching(self) -> RunPlan:
         """The plan as far as it is known before a download; a missing file has the manifest's own sha256.
 
         The sha256 of a file in an archive that is missing is empty.
         """
-        pairs = zip(self.model.files, self.locate(), strict=True)
-        return self.plan([unpack(wish, path) if path else as_wished(wish) for wish, path in pairs])
+        return self.plan(self.unpack(self.locate()))
+
+    def unpack(self, paths: Sequence[Path | None]) -> list[tuple[Path, str]]:
+        """Path and sha256 of each model file, whose sources are at ``paths``; None for one that is not here."""
+        unpacked = []
+        for index, (wish, path) in enumerate(zip(self.model.files, paths, strict=True)):
+            with placed(self.model.origin.path, "model", "files", index):
+                unpacked.append(unpack(wish, path) if path else as_wished(wish))
+        return unpacked
 
 
 def unpack(wish: ModelFile, path: Path) -> tuple[Path, str]:

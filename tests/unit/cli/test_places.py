@@ -37,6 +37,8 @@ DATASET = 'kind: dataset\nname: d\nversion: "1"\nprovider: "null"\noptions: {cou
         ("top1", "top2", "10: metric.name: no metric is named 'top2'"),
         ("{name: top1}", "{name: top1, options: {a: 1}}", "10: metric.options: metric 'top1' has no option 'a'"),
         ('dataset: "null"\n', "", "1: dataset: the manifest of m names no data set"),
+        ("inputs:", "model: {files: [m.yaml, gone.onnx]}\ninputs:", "7: model.files[1]: there is no file gone.onnx"),
+        ("inputs:", "model:\n  files:\n  - s5://b\ninputs:", "9: model.files[0]: s5://b: no source is named 's5'"),
     ],
 )
 def test_what_a_manifest_asks_for_and_nobody_has(mlh: Mlh, tmp_path: Path, old: str, new: str, place: str) -> None:
