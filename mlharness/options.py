@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -50,6 +51,8 @@ def check_value(what: str, option: Option, value: Any) -> None:
     is_boolean = isinstance(value, bool)
     if not isinstance(value, _TYPES[option.type]) or is_boolean != (option.type == "boolean"):
         raise UserError(f"{what}: {option.name} is {value!r}, and must be of type {option.type}", option.doc)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"{what}: {option.name} is {value!r}, and must be a finite number", option.doc)
     if option.choices and value not in option.choices:
         allowed = ", ".join(str(choice) for choice in option.choices)
         raise UserError(f"{what}: {option.name} is {value!r}, and must be one of {allowed}", option.doc)

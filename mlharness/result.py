@@ -115,6 +115,8 @@ def standing_warnings(plan: RunPlan, shown: Measured | None) -> list[str]:
         warnings.append("random weights: the figure is about speed only")
     if shown is not None and shown.log.figure(plan.test.scenario).plain:
         warnings.append("early stopping gave no estimate: the figure is the plain percentile")
+    if plan.test.rules == "mlperf" and plan.dataset.count is not None:
+        warnings.append(f"--count {plan.dataset.count}: MLPerf's rules ask for the whole data set")
     return warnings
 
 
@@ -222,7 +224,7 @@ def summarise_system(system: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def ended_early(log: LoadGenLog) -> bool:
-    """True when the only rule that failed is the minimum duration: LoadGen was told to expect too little."""
+    """True when the minimum duration was missed, and not because of a latency limit: LoadGen expected too little."""
     return (
         not log.valid
         and log.values.get("result_min_duration_met") is False

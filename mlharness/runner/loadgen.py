@@ -65,23 +65,39 @@ def settings(plan: RunPlan, accuracy: bool, calibration: Calibration) -> Any:
         apply_quick_rules(asked, test)
     apply_calibration(asked, test, calibration)
     apply_choices(asked, test)
+    if test.rules == "mlperf":
+        check_mlperf_minima(asked, mlperf_conf(plan))
     if not accuracy:
         check_query_memory(asked, test)
     return asked
 
 
-def samples_per_query(plan: RunPlan) -> int:
-    """MultiStream's samples in a query, from mlperf.conf or the user's conf."""
+def mlperf_conf(plan: RunPlan) -> Any:
+    """TestSettings as mlperf.conf alone has them for the plan's model and scenario."""
     asked = lg.TestSettings()
     asked.FromConfig("", plan.test.mlperf_model or "*", plan.test.scenario, 0)
-    return int(plan.test.user_conf.get("samples_per_query", asked.multi_stream_samples_per_query))
+    return asked
+
+
+def check_mlperf_minima(asked: Any, rules: Any) -> None:
+    """Raise UserError when the command line or a user.conf asks for less than mlperf.conf does."""
+    for key, what in (("min_duration_ms", "ms"), ("min_query_count", "queries")):
+        if getattr(asked, key) < getattr(rules, key):
+            raise UserError(
+                f"{key} is {getattr(asked, key)}, and MLPerf's rules ask for at least {getattr(rules, key)} {what}",
+                "Ask for more, or use --rules quick.",
+            )
+
+
+def samples_per_query(plan: RunPlan) -> int:
+    """MultiStream's samples in a query, from mlperf.conf or the user's conf."""
+    return int(plan.test.user_conf.get("samples_per_query", mlperf_conf(plan).multi_stream_samples_per_query))
 
 
 def performance_samples(plan: RunPlan) -> int:
     """Size of the performance set: from the user's conf, mlperf.conf or the manifest; 0 when none of them says."""
-    asked = lg.TestSettings()
-    asked.FromConfig("", plan.test.mlperf_model or "*", plan.test.scenario, 0)
-    fixed = plan.test.user_conf.get("performance_sample_count_override", asked.performance_sample_count_override)
+    of_rules = mlperf_conf(plan).performance_sample_count_override
+    fixed = plan.test.user_conf.get("performance_sample_count_override", of_rules)
     return int(fixed or plan.test.performance_sample_count or 0)
 
 

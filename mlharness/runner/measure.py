@@ -92,7 +92,6 @@ class Measurement:
     def run(self, settings: Any) -> None:
         """LoadGen's test."""
         counts = (len(self.dataset), self.performance_samples)
-        settings.performance_sample_count_override = counts[1]
         self.executor.each(Worker.begin_test)
         gc.collect()
         gc.freeze()
@@ -136,8 +135,11 @@ class Measurement:
             self.channel.fail(error)
 
     def _unload_samples(self, indices: Sequence[int]) -> None:
-        self.executor.finish()
-        self.library.unload(indices)
+        try:
+            self.executor.finish()
+            self.library.unload(indices)
+        except BaseException as error:  # noqa: BLE001  # nothing may reach LoadGen, which would abort the process
+            self.channel.fail(error)
 
     def _sample_loaded(self, done: int) -> None:
         self.channel.counters[0] = done
@@ -156,6 +158,7 @@ def measure(job: Job, plugins: Plugins, channel: Channel) -> None:
     channel.phase("calibrate")
     calibration = work.calibrate(samples)
     settings = loadgen.settings(plan, job.accuracy, calibration)
+    settings.performance_sample_count_override = work.performance_samples
     work.expected_s = None if job.accuracy else settings.min_duration_ms / 1000
     work.stall_s = stall_limit(plan, calibration)
     channel.send(

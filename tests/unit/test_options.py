@@ -97,3 +97,9 @@ def test_the_command_lines_text_gets_the_declared_type(text: str, value: Any) ->
 def test_the_command_lines_mistakes_are_named(text: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         parse_option(DECLARED, "framework 'x'", text)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_are_finite(value: float) -> None:
+    with pytest.raises(UserError, match="finite"):
+        resolve_options("step 'x'", [Option("factor", "number", "A factor.", default=1.0)], {"factor": value})

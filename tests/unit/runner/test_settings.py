@@ -100,8 +100,8 @@ def test_quick_rules_change_duration_and_queries_and_keep_the_rest(scenario: str
         ("Offline", "target_qps = 77", "offline_expected_qps", 77.0),
         ("Server", "target_qps = 77.5", "server_target_qps", 77.5),
         ("Server", "target_latency = 9", "server_target_latency_ns", 9_000_000),
-        ("Offline", "min_duration = 1234", "min_duration_ms", 1234),
-        ("Server", "min_query_count = 55", "min_query_count", 55),
+        ("Offline", "min_duration = 1234567", "min_duration_ms", 1_234_567),
+        ("Server", "min_query_count = 555", "min_query_count", 555),
         ("MultiStream", "samples_per_query = 4", "multi_stream_samples_per_query", 4),
         ("Offline", "performance_sample_count_override = 12", "performance_sample_count_override", 12),
     ],
@@ -174,3 +174,12 @@ class TestQueryMemory:
     def test_the_fewest_queries_count_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(UserError, match="would generate 1e"):
             self.check("Server", 1.0, 1e9, monkeypatch, min_query_count=10**9)
+
+
+@pytest.mark.parametrize("key", ["min_duration_ms", "min_query_count"])
+def test_mlperfs_rules_have_minima(key: str) -> None:
+    rules = SimpleNamespace(min_duration_ms=600_000, min_query_count=662)
+    loadgen.check_mlperf_minima(SimpleNamespace(min_duration_ms=600_000, min_query_count=662), rules)
+    less = SimpleNamespace(**{**vars(rules), key: getattr(rules, key) - 1})
+    with pytest.raises(UserError, match=f"{key} is .* at least"):
+        loadgen.check_mlperf_minima(less, rules)
