@@ -147,12 +147,12 @@ def _report(error: BaseException, as_json: bool) -> ExitCode:
 
         traceback.print_exception(error)
     message, remedy = _words(error, code)
-    from mlharness.cli.output import print_document, printable
+    from mlharness.cli.output import print_document, print_error
 
     if as_json:
         print_document({"error": {"message": message, "remedy": remedy}, **getattr(error, "details", {})})
     label = "Interrupted" if code == ExitCode.INTERRUPTED else f"Error: {message}"
-    print(printable("\n".join(line for line in (label, remedy) if line)), file=sys.stderr)
+    print_error("\n".join(line for line in (label, remedy) if line))
     return code
 
 

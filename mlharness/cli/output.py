@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -38,17 +39,20 @@ class Output:
 
     def line(self, text: str = "") -> None:
         """A line of the command's answer on stdout; on stderr with ``--json``."""
-        print(printable(text), file=sys.stderr if self.json else sys.stdout)
+        if self.json:
+            print_error(text)
+        else:
+            print(printable(text))
 
     def note(self, text: str) -> None:
         """A line about the work, on stderr; not with ``--quiet``."""
         if not self.quiet:
-            print(printable(text), file=sys.stderr)
+            print_error(text)
 
     def detail(self, text: str, level: int = 1) -> None:
         """A line about the work that only ``-v`` (``level`` 2: ``-vv``) brings out, on stderr."""
         if self.verbose >= level:
-            print(printable(text), file=sys.stderr)
+            print_error(text)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Rows under headings on stdout; cells wrap in a terminal, and stay on one line elsewhere."""
@@ -79,6 +83,13 @@ class Output:
             highlight=False,
             emoji=False,
         )
+
+
+def print_error(text: str) -> None:
+    """A line on stderr, behind all that stdout was given: in a log of both, the order holds."""
+    with suppress(BrokenPipeError):  # stdout's reader has had enough; stderr's may not
+        sys.stdout.flush()
+    print(printable(text), file=sys.stderr)
 
 
 def print_document(document: Any) -> None:
