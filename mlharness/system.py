@@ -109,7 +109,9 @@ def virtualised() -> bool | None:
 
 def installed_packages() -> dict[str, str]:
     """Every installed distribution and its version."""
-    return dict(sorted((found.name, found.version) for found in metadata.distributions() if found.name))
+    # one reading of each: name and version of a distribution would each parse its metadata again
+    described = (found.metadata for found in metadata.distributions())
+    return dict(sorted((about["Name"], about["Version"]) for about in described if about and about["Name"]))
 
 
 def read_text(path: Path) -> str | None:

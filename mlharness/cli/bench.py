@@ -151,7 +151,6 @@ def _label(text: str) -> tuple[str, str]:
 
 def _run(request: Request, repeat: int, quality: tuple[str | None, int], plugins: Plugins, output: Output) -> ExitCode:
     from mlharness.cli.attempts import attempt
-    from mlharness.cli.summary import show_result
 
     results, codes = [], []
     for _ in range(repeat):
@@ -159,6 +158,8 @@ def _run(request: Request, repeat: int, quality: tuple[str | None, int], plugins
         results.append(result)
         codes.append(exit_code_of(result) if good else ExitCode.FAILED)
         if not output.json:
+            from mlharness.cli.summary import show_result  # not before the run: nobody waits for a table meanwhile
+
             show_result(output, result, request.root / result["run_id"])
     output.show(lambda: results[0] if repeat == 1 else {"results": results}, lambda: None)
     return worst(*codes)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from time import monotonic
-from typing import Protocol
-
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Protocol
 
 from mlharness import hookimpl
 from mlharness.cli.output import Output, printable
 from mlharness.payloads import PhaseStarted, Progress, RunFinished
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 PLAIN_EVERY_S = 10.0
 """How often a line is printed where there is no terminal to redraw."""
@@ -67,6 +66,8 @@ class TerminalScreen:
     """One line that is redrawn when something is told, and never by a thread of its own."""
 
     def __init__(self, console: Console) -> None:
+        from rich.live import Live
+
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._live.start()
 
@@ -84,6 +85,8 @@ class TerminalScreen:
 
     def _draw(self, phase: PhaseStarted, figures: str, done: float | None = None) -> None:
         from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
 
         row = Table.grid(padding=(0, 2))
         cells = [Text(phase.phase, style="bold cyan"), Text(printable(phase.detail))]
@@ -148,7 +151,7 @@ def fraction(phase: PhaseStarted, progress: Progress) -> float | None:
 
 def make_observer(output: Output) -> ProgressObserver:
     """The observer for an output: redrawn on a terminal, plain lines elsewhere, nothing with ``--quiet``."""
-    console = output.console(stderr=True)
-    if console.is_terminal and not output.quiet:
+    # rich is not loaded where no terminal is: it would take a tenth of a second before the run begins
+    if sys.stderr.isatty() and not output.quiet and (console := output.console(stderr=True)).is_terminal:
         return ProgressObserver(TerminalScreen(console))
     return ProgressObserver(PlainScreen(output))
