@@ -38,13 +38,13 @@ def rows(root: Path, repeat: int) -> list[Row]:
     """The difference of SingleStream's median latency, and the share that Offline loses."""
     single = pairs(root, "SingleStream", repeat, lambda log: log.latencies("SingleStream")["p50"] / 1e3)
     offline = pairs(root, "Offline", repeat, lambda log: log.need("result_samples_per_second"))
-    added = median([ours for ours, _ in single]) - median([theirs for _, theirs in single])
-    lost = 1 - median([ours for ours, _ in offline]) / median([theirs for _, theirs in offline])
+    added = median([ours - theirs for ours, theirs in single])
+    lost = median([1 - ours / theirs for ours, theirs in offline])
     return [
         Row(f"{MODEL}, SingleStream p50, us: mlharness", "", spread([ours for ours, _ in single], "{:.0f}"), True),
         Row(f"{MODEL}, SingleStream p50, us: minimal", "", spread([theirs for _, theirs in single], "{:.0f}"), True),
-        Row(f"{MODEL}, SingleStream: us added, difference of medians", "10 or less", f"{added:.1f}", added <= 10),
+        Row(f"{MODEL}, SingleStream: us added, median over the pairs", "10 or less", f"{added:.1f}", added <= 10),
         Row(f"{MODEL}, Offline samples/s: mlharness", "", spread([ours for ours, _ in offline], "{:.1f}"), True),
         Row(f"{MODEL}, Offline samples/s: minimal", "", spread([theirs for _, theirs in offline], "{:.1f}"), True),
-        Row(f"{MODEL}, Offline: share lost, medians, %", "3 or less", f"{100 * lost:.2f}", lost <= 0.03),
+        Row(f"{MODEL}, Offline: share lost, median over the pairs, %", "3 or less", f"{100 * lost:.2f}", lost <= 0.03),
     ]
