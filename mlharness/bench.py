@@ -113,7 +113,7 @@ def find_null_floor(run: Run) -> None:
     if run.plan.test.mode != "accuracy":
         detail = "what the harness itself costs, once per host and version"
         run.findings.null_floor_us = null_floor_us(
-            run.request.plugins, partial(run.watch().phase, "floor", detail, None)
+            run.request.plugins, run.directory / "floor", partial(run.watch().phase, "floor", detail, None)
         )
 
 

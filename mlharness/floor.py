@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import platform
-import tempfile
+import shutil
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -26,17 +26,17 @@ from mlharness.supervise import Watch
 SECONDS = 1.0
 
 
-def null_floor_us(plugins: Plugins, announce: Callable[[], None] = lambda: None) -> float:
+def null_floor_us(plugins: Plugins, scratch: Path, announce: Callable[[], None] = lambda: None) -> float:
     """Microseconds a query of the null framework, LoadGen's mean latency in SingleStream; measured once per host.
 
-    ``announce`` is called when it has to be measured.
+    ``announce`` is called when it has to be measured, ``scratch`` is a folder that then exists for as long.
     """
     kept = cache_dir() / "null-floor" / f"{host_key()}.json"
     try:
         return float(json.loads(kept.read_text())["us_per_query"])
     except (OSError, ValueError, KeyError):
         announce()
-    found = measure_floor(plugins)
+    found = measure_floor(plugins, scratch)
     kept.parent.mkdir(parents=True, exist_ok=True)
     write_json(kept, {"us_per_query": found})
     return found
@@ -48,14 +48,16 @@ def host_key() -> str:
     return "-".join([platform.node() or "host", platform.machine(), platform.python_version(), *versions])
 
 
-def measure_floor(plugins: Plugins) -> float:
-    """Run the null model for :data:`SECONDS`. Raises RunError when it cannot be run."""
+def measure_floor(plugins: Plugins, scratch: Path) -> float:
+    """Run the null model for :data:`SECONDS` in a folder that is not there yet. Raises RunError when it cannot be."""
     library = ManifestLibrary(plugins.catalog)
     choices = Choices(scenario="SingleStream", duration_s=SECONDS)
     plan = make_plan(library.model("null"), library.dataset("null"), choices, plugins.catalog, ())
-    with tempfile.TemporaryDirectory(prefix="mlharness-") as folder:
-        directory = Path(folder)
-        measured = measure(plan, directory, Watch(), directory / "runner.log")
+    scratch.mkdir()
+    try:
+        measured = measure(plan, scratch, Watch(), scratch / "runner.log")
+    finally:
+        shutil.rmtree(scratch)
     found = measured.log.latencies("SingleStream")["mean"] / 1000
     if not found > 0:
         raise RunError(f"the null floor came out as {found} us")

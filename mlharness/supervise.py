@@ -24,6 +24,7 @@ from typing import IO, Any
 import msgspec
 
 from mlharness.errors import RunError, UserError
+from mlharness.interrupts import Interrupts, interruptible
 from mlharness.runner.channel import COUNTERS, PATIENT_S
 from mlharness.runner.job import Job, Message
 
@@ -73,12 +74,11 @@ def run(job: Job, watch: Watch, log: Path, interpreter: str = sys.executable) ->
     Raises:
         UserError, RunError: what the runner reported, that it was killed, or that it could not be started.
         RunnerBug: an exception that only a bug in mlharness explains.
-        BaseException: whatever interrupts the wait; the runner is ended first.
+        KeyboardInterrupt: Ctrl-C or SIGTERM; the runner is ended first.
     """
-    with _runner(job, log, interpreter) as (process, messages, counters):
+    with interruptible() as interrupts, _runner(job, log, interpreter, interrupts) as (process, messages, counters):
         follow = _Follow(watch, counters, job.stall_timeout_s)
-        # Closed here and not by the garbage collector, in which an interrupt would get lost.
-        with closing(_lines(messages, follow.tick, lambda: process.poll() is not None)) as lines:
+        with closing(_lines(messages, follow.tick, lambda: process.poll() is not None, interrupts)) as lines:
             for line in lines:
                 follow.take(read_message(line))
                 if follow.done:
@@ -89,7 +89,9 @@ def run(job: Job, watch: Watch, log: Path, interpreter: str = sys.executable) ->
 
 
 @contextmanager
-def _runner(job: Job, log: Path, interpreter: str) -> Iterator[tuple[subprocess.Popen[bytes], int, memoryview]]:
+def _runner(
+    job: Job, log: Path, interpreter: str, interrupts: Interrupts
+) -> Iterator[tuple[subprocess.Popen[bytes], int, memoryview]]:
     """The running process, the pipe on which it talks, and its counters. All are gone afterwards."""
     reader, writer = os.pipe()
     shared = tempfile.TemporaryFile()  # noqa: SIM115  # closed below, after the process
@@ -99,6 +101,7 @@ def _runner(job: Job, log: Path, interpreter: str) -> Iterator[tuple[subprocess.
         shared.flush()
         with log.open("ab") as output:
             process = start(interpreter, (writer, shared.fileno()), output)
+        interrupts.groups.add(process.pid)
         os.close(writer)
         writer = -1
         hand_over(job, process)
@@ -106,6 +109,7 @@ def _runner(job: Job, log: Path, interpreter: str) -> Iterator[tuple[subprocess.
     finally:
         if process is not None:
             end_group(process)
+            interrupts.groups.discard(process.pid)
         os.close(reader)
         if writer >= 0:
             os.close(writer)
@@ -147,17 +151,24 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _lines(pipe: int, tick: Callable[[], None], ended: Callable[[], bool]) -> Generator[bytes, None, None]:
+def _lines(
+    pipe: int, tick: Callable[[], None], ended: Callable[[], bool], interrupts: Interrupts
+) -> Generator[bytes, None, None]:
     """Whole lines from the pipe until it closes; ``tick`` is called whenever a redraw is due.
+
+    Raises KeyboardInterrupt within the moment in which a signal is noted.
 
     A runner that has ended may have left a process that holds the pipe open: what it still says is not waited for.
     """
     waiting, due = b"", monotonic() + REDRAW_S
     with selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
+        selector.register(interrupts, selectors.EVENT_READ)
         while True:
+            interrupts.check()
             over = ended()  # asked before looking, so that the last words of a runner are not lost
             ready = selector.select(0.0 if over else max(0.0, due - monotonic()))
+            interrupts.check()
             if monotonic() >= due:
                 tick()
                 due = monotonic() + REDRAW_S

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlharness.cli.exits import ExitCode, worst
-from mlharness.cli.interrupts import interruptible
 from mlharness.cli.options import block_option, complete_datasets, model_argument, output_options
 from mlharness.cli.output import Output
 from mlharness.errors import UserError
@@ -99,6 +98,7 @@ def command(model: str, block: Sequence[str], output: Output, **chosen: Any) -> 
     """
     from mlharness.cli.discovery import discover
     from mlharness.errors import PluginError
+    from mlharness.interrupts import interruptible
     from mlharness.paths import runs_dir
     from mlharness.request import prepare
 

@@ -54,7 +54,7 @@ class Measure:
 def measure(monkeypatch: pytest.MonkeyPatch) -> Measure:
     stand_in = Measure()
     monkeypatch.setattr(module, "measure", stand_in)
-    monkeypatch.setattr(module, "null_floor_us", lambda plugins, announce: 3.5)
+    monkeypatch.setattr(module, "null_floor_us", lambda plugins, scratch, announce: 3.5)
     return stand_in
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from mlharness import supervise
 from mlharness.errors import RunError, UserError
+from mlharness.interrupts import SIGNALS, Interrupts, interruptible
 from mlharness.runner.job import FetchJob, Job
 from mlharness.supervise import Outcome, RunnerBug, Watch, run
 
@@ -174,7 +176,9 @@ def test_a_talkative_runner_does_not_keep_progress_back(monkeypatch: pytest.Monk
     try:
         os.write(writer, b"a line\n" * 1000)
         os.close(writer)
-        assert list(supervise._lines(reader, lambda: ticks.append(1), lambda: False)) == [b"a line"] * 1000
+        interrupts = Interrupts()
+        assert list(supervise._lines(reader, lambda: ticks.append(1), lambda: False, interrupts)) == [b"a line"] * 1000
+        interrupts.close()
     finally:
         os.close(reader)
     assert ticks
@@ -252,6 +256,52 @@ time.sleep(600)
         run_script(body.format(file=str(tmp_path / "pids")), Watch(phase=interrupt))
     for pid in json.loads((tmp_path / "pids").read_text()):
         assert_gone(pid)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_raises_in_the_wait_and_nowhere_else(run_script: RunScript, number: signal.Signals) -> None:
+    reached = []
+
+    def interrupt(name: str, detail: str, expected_s: float | None) -> None:
+        signal.raise_signal(number)
+        reached.append(name)  # a handler that raised would never get here
+
+    before = [signal.getsignal(one) for one in SIGNALS]
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_script('phase("load")\ntime.sleep(600)', Watch(phase=interrupt))
+    finally:
+        for one, former in zip(SIGNALS, before, strict=True):
+            signal.signal(one, former)
+    assert reached == ["load"]
+
+
+def test_a_signal_that_came_before_the_runner_ends_the_wait_at_once(run_script: RunScript) -> None:
+    def interrupted_before() -> None:
+        with interruptible():
+            signal.raise_signal(signal.SIGINT)
+            run_script('phase("load")\ntime.sleep(600)', Watch(phase=lambda *told: heard.append(told)))
+
+    heard: list[Any] = []
+    before = [signal.getsignal(one) for one in SIGNALS]
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            interrupted_before()
+    finally:
+        for one, former in zip(SIGNALS, before, strict=True):
+            signal.signal(one, former)
+    assert heard == []
+
+
+def test_handlers_are_given_back(run_script: RunScript) -> None:
+    before = [signal.getsignal(number) for number in SIGNALS]
+    run_script('send("done")')
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+def test_a_thread_has_no_handlers_and_needs_none(run_script: RunScript) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(run_script, 'send("done")').result().messages == []
 
 
 def test_no_descriptor_is_left_open(run_script: RunScript) -> None:

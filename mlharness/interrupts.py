@@ -1,0 +1,97 @@
+"""Ctrl-C and SIGTERM while a run goes on: the first ends it in order, the second at once.
+
+No handler here raises. An exception at whatever bytecode a signal happens to meet gets lost in a finalizer, or leaves a
+lock taken for ever: one between the lines of ``Popen.poll`` makes ``Popen.wait`` hang. The first signal is noted, and
+raised by :meth:`Interrupts.check`, which the wait for a runner calls as soon as there is one.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+EXIT_CODE = 130
+"""What a process leaves with that a second signal ends."""
+
+
+class Interrupts:
+    """The handler of both signals, and a descriptor that can be read from once one has come."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.leaving = False
+        """The run is over and the process about to end: a further signal has nothing to wait for."""
+        self.groups: set[int] = set()
+        """The process groups that a second signal ends before this process."""
+        self._reader, self._writer = os.pipe()
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Note the first signal; end everything at the second."""
+        self.count += 1
+        if self.count > 1 or self.leaving:
+            for group in self.groups:
+                with suppress(OSError):  # it has ended by itself
+                    os.killpg(group, signal.SIGKILL)
+                    os.waitpid(group, 0)
+            os._exit(EXIT_CODE)
+        os.write(self._writer, b"!")
+
+    def fileno(self) -> int:
+        """A descriptor to wait for."""
+        return self._reader
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt when a signal has come."""
+        if self.count:
+            raise KeyboardInterrupt
+
+    def close(self) -> None:
+        """Let go of the descriptors. The handler must not be called any more, unless a signal has come."""
+        os.close(self._reader)
+        os.close(self._writer)
+
+
+_CURRENT: ContextVar[Interrupts | None] = ContextVar("interrupts", default=None)
+
+
+@contextmanager
+def interruptible() -> Iterator[Interrupts]:
+    """Both signals are noted instead of raised; inside another ``interruptible`` it is that one.
+
+    Only the main thread can have handlers: on another nothing is noted, and whoever started it ends it.
+
+    The handlers stay after an interrupted one: until the process has ended, a further signal ends it at once.
+    """
+    outer = _CURRENT.get()
+    if outer is not None:
+        yield outer
+        return
+    interrupts = Interrupts()
+    token = _CURRENT.set(interrupts)
+    signals = SIGNALS if threading.current_thread() is threading.main_thread() else ()
+    before = [signal.signal(number, interrupts) for number in signals]
+    try:
+        yield interrupts
+        interrupts.check()
+    finally:
+        interrupts.leaving = True
+        _CURRENT.reset(token)
+        if interrupts.count:
+            atexit.register(_ignore)
+        else:
+            for number, former in zip(signals, before, strict=True):
+                signal.signal(number, former)
+            interrupts.close()
+
+
+def _ignore() -> None:
+    """Ignore both signals: the interpreter, on its last way, would give them back the power to kill it."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
