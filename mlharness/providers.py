@@ -92,11 +92,31 @@ class LoadPredictor(Protocol):
 
 
 @dataclass(frozen=True)
+class Complexity:
+    """How large a network is, so that two of one name can be told apart.
+
+    ``parameters`` counts the elements of what training learns (weights, biases, scales), not running statistics;
+    ``multiply_adds`` the multiplications of convolutions and matrix products for one sample (None: not known).
+    """
+
+    parameters: int
+    multiply_adds: int | None = None
+
+
+class MeasureComplexity(Protocol):
+    """``complexity(predictor, batch)`` of a loaded model; ``batch`` holds one sample, or the model's fixed batch."""
+
+    def __call__(self, predictor: Any, batch: Mapping[str, Array]) -> Complexity: ...
+
+
+@dataclass(frozen=True)
 class FrameworkProvider:
     """A machine-learning framework.
 
     ``version`` and ``devices`` are called in the runner only, since they may import the framework. ``requirement``
-    is the PEP 508 name of the distribution that carries the framework; ``threads`` the option that ``--threads`` sets.
+    is the PEP 508 name of the distribution that carries the framework, and ``variants`` names others that carry it in
+    its place (``{"gpu": "onnxruntime-gpu"}``); ``threads`` is the option that ``--threads`` sets. ``complexity`` is
+    called once per test, on the predictor's thread, outside the timed part.
     """
 
     name: str
@@ -107,6 +127,8 @@ class FrameworkProvider:
     aliases: tuple[str, ...] = ()
     requirement: str = ""
     threads: str = ""
+    variants: Mapping[str, str] = field(default_factory=dict)
+    complexity: MeasureComplexity | None = None
 
 
 class DataSet(Protocol):
@@ -198,13 +220,17 @@ class SourceProvider:
     ``locate(uri, sha256)`` answers at once with a local file or None, in any process, and downloads nothing.
     ``fetch(uri, sha256, advance)`` brings the file here and returns it; it runs in the runner, and calls ``advance``
     with (bytes so far, bytes in all). A source without ``fetch`` has nothing to bring: not located means missing.
-    ``digest_required`` refuses manifests that give no sha256.
+    ``digest_required`` refuses manifests that give no sha256. ``framework`` names the framework without which
+    ``fetch`` cannot work: it then runs in an environment that has it. ``formats`` are the values of the query
+    parameter ``format``, by which the files of a zoo can be had for other frameworks.
     """
 
     scheme: str
     locate: Callable[[str, str | None], Path | None]
     fetch: Callable[[str, str | None, Callable[[int, int], None]], Path] | None = None
     digest_required: bool = False
+    framework: str = ""
+    formats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ Two providers of one name are both kept and neither is usable: asking for the na
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -17,6 +17,7 @@ from mlharness.providers import (
     FrameworkProvider,
     LoadPredictor,
     ManifestFolder,
+    MeasureComplexity,
     MetricProvider,
     OpenDataSet,
     Option,
@@ -127,14 +128,19 @@ class FrameworkRegistrar(_Registrar):
         aliases: Sequence[str] = (),
         requirement: str = "",
         threads: str = "",
+        variants: Mapping[str, str] | None = None,
+        complexity: MeasureComplexity | None = None,
     ) -> None:
         """Provide a framework; see :class:`~mlharness.providers.FrameworkProvider`."""
         check_callable(name, load=load, version=version, devices=devices)
         if threads and threads not in {option.name for option in options}:
             raise PluginError(f"framework {name!r}: threads={threads!r} is not one of its options")
+        if complexity is not None:
+            check_callable(name, complexity=complexity)
         provider = FrameworkProvider(
-            name, load, version, devices, check_options(name, options), tuple(aliases), requirement, threads
-        )
+            name, load, version, devices, check_options(name, options), tuple(aliases), requirement, threads,
+            dict(variants or {}), complexity,
+        )  # fmt: skip
         self.catalog.frameworks.add(self.plugin, name, provider, aliases)
 
 

@@ -56,7 +56,7 @@ def make_result(
         "invalid_reasons": reasons,
         "advice": [diagnosis.document() for diagnosis in diagnoses(findings)],
         "warnings": [*standing_warnings(plan, shown), *findings.warnings],
-        "model": describe_model(plan),
+        "model": describe_model(plan, last),
         "framework": describe_framework(plan, last),
         "dataset": describe_dataset(plan, last),
         "scenario": plan.test.scenario,
@@ -120,14 +120,17 @@ def standing_warnings(plan: RunPlan, shown: Measured | None) -> list[str]:
     return warnings
 
 
-def describe_model(plan: RunPlan) -> dict[str, Any]:
-    """Which model, by hashes."""
+def describe_model(plan: RunPlan, test: Measured | None) -> dict[str, Any]:
+    """Which model, by hashes, and how large its network is."""
+    complexity = (test.prepared["complexity"] if test else None) or {}
     return {
         "name": plan.model.name,
         "version": plan.model.version,
         "manifest_sha256": plan.model.manifest_sha256,
         "weights": plan.model.weights,
         "files": [{"path": file.source, "sha256": file.sha256} for file in plan.model.files],
+        "parameters": complexity.get("parameters"),
+        "multiply_adds": complexity.get("multiply_adds"),
     }
 
 

@@ -155,6 +155,7 @@ def measure(job: Job, plugins: Plugins, channel: Channel) -> None:
     channel.phase("warmup")
     samples = work.warm_up()
     printed = work.executor.first(partial(fingerprint, count=len(work.dataset)))
+    complexity = work.executor.first(partial(Worker.complexity, measure=work.framework.complexity))
     channel.phase("calibrate")
     calibration = work.calibrate(samples)
     settings = loadgen.settings(plan, job.accuracy, calibration)
@@ -169,6 +170,7 @@ def measure(job: Job, plugins: Plugins, channel: Channel) -> None:
         dataset_count=len(work.dataset),
         switch_interval_s=SWITCH_INTERVAL_S,
         fingerprint=printed,
+        complexity=complexity and asdict(complexity),
     )
     work.library.unload(samples)
     work.run(settings)

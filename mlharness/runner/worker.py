@@ -13,7 +13,7 @@ import numpy as np
 
 from mlharness.errors import RunError
 from mlharness.plan import RunPlan
-from mlharness.providers import Array, Predictor, TensorSpec
+from mlharness.providers import Array, Complexity, MeasureComplexity, Predictor, TensorSpec
 from mlharness.runner import loadgen
 from mlharness.runner.library import SampleLibrary
 from mlharness.runner.opening import blaming
@@ -90,6 +90,14 @@ class Worker:
     def outputs_of(self, indices: Sequence[int]) -> list[Array]:
         """The predictor's outputs for loaded samples, without postprocessing, completed to nobody."""
         return self._call(self._gather(indices, self._buffers), indices)
+
+    def complexity(self, measure: MeasureComplexity | None) -> Complexity | None:
+        """How large the model is, as its framework counts it; None when it cannot say."""
+        if measure is None:
+            return None
+        batch = self._gather([0] * (self.inputs[0].shape[0] or 1), self._buffers)
+        with blaming(self._plan.framework.plugin, "counting parameters and multiply-adds"):
+            return measure(self._predictor, batch)
 
     def _answer_groups(self, ids: Sequence[int], indices: Sequence[int]) -> None:
         """Ragged samples, in batches of equal shapes."""

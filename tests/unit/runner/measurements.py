@@ -35,6 +35,7 @@ def a_measured(
         "framework_version": "1.2",
         "dataset_count": 8,
         "switch_interval_s": 0.0005,
+        "complexity": {"parameters": 25_557_032, "multiply_adds": 4_089_184_256},
         "fingerprint": {"samples": 4, "sha256": "0123456789abcdef" * 4, "sketch": [[0.5, 1.0, -0.5]] * 4},
     }
     cost = {"predict_s": 0.5, "postprocess_s": 0.25, "harness_s": 0.1, "batches": 50, "samples": 200}
