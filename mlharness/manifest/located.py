@@ -122,6 +122,8 @@ def parse_located(path: Path, text: str, sha256: str) -> Located:
         finally:
             loader.dispose()
     except yaml.YAMLError as error:
+        if "nesting depth" in str(error):  # libyaml has a limit of its own since PyYAML 6.0.4, and reads ahead
+            _refuse(path, _error_line(error, text), "nested too deeply", f"Use at most {MAX_DEPTH} levels.")
         _refuse(path, _error_line(error, text), f"not valid YAML: {_error_text(error)}")
     except RecursionError:
         _refuse(path, 1, "nested too deeply", f"Use at most {MAX_DEPTH} levels.")
