@@ -85,16 +85,21 @@ def find_framework(
 ) -> tuple[Registered[FrameworkProvider], str]:
     """The framework to run on, and the version range that binds: the user's, else the manifest's."""
     if choices.framework is None:
-        with placed(model.origin.path, "framework", "name"):
+        with placed(model.origin.path, *model.key("framework", "name")):
             return catalog.frameworks.find(model.framework.name), model.framework.version
-    try:
-        wished = Requirement(choices.framework)
-    except InvalidRequirement as error:
-        raise UserError(f"--framework {choices.framework!r}: {error}", "Write NAME or NAME==VERSION.") from error
+    wished = wished_framework(choices.framework)
     found = catalog.frameworks.find(wished.name)
     # Asked of the one that is there: the manifest's own framework need not be installed.
     same = found.answers_to(model.framework.name)
     return found, str(wished.specifier) or (model.framework.version if same else "")
+
+
+def wished_framework(chosen: str) -> Requirement:
+    """The framework and the version range of ``--framework``. Raises UserError when it is no requirement."""
+    try:
+        return Requirement(chosen)
+    except InvalidRequirement as error:
+        raise UserError(f"--framework {chosen!r}: {error}", "Write NAME or NAME==VERSION.") from error
 
 
 def plan_model(model: ModelManifest, files: Sequence[tuple[Path, str]]) -> PlannedModel:
@@ -112,7 +117,7 @@ def plan_framework(
     """The framework with every option resolved: --option, else --threads, else the manifest's, else the default."""
     provider, what = framework.provider, f"framework {framework.name!r}"
     of_manifest = model.framework.options if framework.answers_to(model.framework.name) else {}
-    with placed(model.origin.path, "framework", "options"):
+    with placed(model.origin.path, *model.key("framework", "options")):
         resolve_options(what, provider.options, of_manifest)
     of_threads = {provider.threads: choices.threads} if provider.threads and choices.threads is not None else {}
     of_options = dict(parse_option(provider.options, what, text) for text in choices.options)

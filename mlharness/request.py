@@ -16,8 +16,9 @@ from mlharness.manifest.library import ManifestLibrary, is_path
 from mlharness.manifest.place import place, placed
 from mlharness.manifest.trust import require_trust, user_trust
 from mlharness.plan import RunPlan
-from mlharness.planning import make_plan
+from mlharness.planning import make_plan, wished_framework
 from mlharness.plugins import Plugins
+from mlharness.registrars import Catalog
 from mlharness.runner.job import FetchJob, Job
 
 
@@ -41,7 +42,7 @@ class Request:
         manifest, catalog = self.model.origin.path, self.plugins.catalog
         found = []
         for index, wish in enumerate(self.model.files):
-            with placed(manifest, "model", "files", index):
+            with placed(manifest, *self.model.key("model", "files", index)):
                 found.append(resolve(wish.source, manifest.parent, wish.sha256, catalog))
         return found
 
@@ -73,7 +74,7 @@ class Request:
         """Path and sha256 of each model file, whose sources are at ``paths``; None for one that is not here."""
         unpacked = []
         for index, (wish, path) in enumerate(zip(self.model.files, paths, strict=True)):
-            with placed(self.model.origin.path, "model", "files", index):
+            with placed(self.model.origin.path, *self.model.key("model", "files", index)):
                 unpacked.append(unpack(wish, path) if path else as_wished(wish))
         return unpacked
 
@@ -100,10 +101,23 @@ def as_wished(wish: ModelFile) -> tuple[Path, str]:
 def prepare(model: str, choices: Choices, plugins: Plugins, root: Path, blocked: tuple[str, ...] = ()) -> Request:
     """Find the manifests by name or path, and ask for trust. Raises UserError."""
     library = ManifestLibrary(plugins.catalog)
-    found = library.model(model)
+    found = on_framework(library.model(model), choices.framework, plugins.catalog)
     dataset = find_dataset(found, choices.dataset, library)
     require_trust(found, choices.trust, user_trust())
     return Request(found, dataset, choices, plugins, root, blocked)
+
+
+def on_framework(model: ModelManifest, chosen: str | None, catalog: Catalog) -> ModelManifest:
+    """The model as its manifest has it for the chosen framework; as it is when the manifest does not name that one.
+
+    Raises:
+        UserError: what was chosen is no requirement, or no plugin provides it.
+    """
+    if chosen is None:
+        return model
+    found = catalog.frameworks.find(wished_framework(chosen).name)
+    every = (model, *model.alternatives)
+    return next((one for one in every if found.answers_to(one.framework.name)), model)
 
 
 def find_dataset(model: ModelManifest, chosen: str | None, library: ManifestLibrary) -> DataSetManifest:

@@ -25,7 +25,9 @@ def show_manifest(output: Output, manifest: Any) -> None:
         return
     for field in dataclasses.fields(manifest):
         value = getattr(manifest, field.name)
-        if output.verbose or value != _default(field):
+        if field.name == "alternatives" and value:  # each is a whole manifest: --json has them
+            _print_field(output, "also on", [other.framework.name for other in value])
+        elif field.name != "overrides" and (output.verbose or value != _default(field)):
             _print_field(output, field.name, msgspec.to_builtins(value, enc_hook=str, str_keys=True))
 
 

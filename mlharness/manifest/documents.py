@@ -115,6 +115,19 @@ class ModelManifest:
     parallel: bool = False
     requires: tuple[str, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    alternatives: tuple[ModelManifest, ...] = ()
+    """The same model as it stands for each of the manifest's other frameworks."""
+    overrides: tuple[str, ...] | None = None
+    """For one of the alternatives: the keys that it has of its own."""
+
+    def key(self, name: str, *inside: str | int) -> tuple[str | int, ...]:
+        """Where a key stands in the file, for messages: in the alternative when it has the key, else at the top."""
+        if self.overrides is None:
+            return (name, *inside)
+        own: tuple[str | int, ...] = ("frameworks", self.framework.name)
+        if name == "framework":
+            return (*own, *(part for part in inside if part in self.overrides))
+        return (*own, name, *inside) if name in self.overrides else (name, *inside)
 
     @property
     def inline(self) -> bool:

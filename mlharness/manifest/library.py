@@ -53,24 +53,30 @@ class Shipped:
         return value if isinstance(value, str) else ""
 
     @property
-    def name(self) -> str:
-        """What asks for it: its name, or the file's while it has none that can be read."""
-        return self.text("name") or self.path.stem
+    def members(self) -> tuple[str, ...]:
+        """The models of a family, as far as they can be read; none for any other file."""
+        members = self.located.data.get("members") if isinstance(self.located, Located) else None
+        return tuple(name for name in members if isinstance(name, str)) if isinstance(members, list) else ()
 
-    def read(self) -> ModelManifest | DataSetManifest:
-        """The manifest. Raises ManifestError when anything is wrong with it."""
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What asks for it: its members, its name, or the file's while it has none that can be read."""
+        return self.members or (self.text("name") or self.path.stem,)
+
+    def read(self, name: str) -> ModelManifest | DataSetManifest:
+        """The manifest of one of its names. Raises ManifestError when anything is wrong with it."""
         if isinstance(self.located, ManifestError):
             raise self.located
-        return make_manifest(self.located, self.plugin)
+        return make_manifest(self.located, self.plugin, name if self.members else None)
 
-    def listing(self) -> Listing:
-        """How lists show it; nothing that is wrong with it is raised."""
+    def listing(self, name: str) -> Listing:
+        """How lists show one of its names; nothing that is wrong with it is raised."""
         error = ""
         try:
-            expect(self.read(), self.kind)
+            expect(self.read(name), self.kind)
         except ManifestError as broken:
             error = broken.message
-        return Listing(self.name, self.text("version"), self.plugin, self.text("description"), self.path, error)
+        return Listing(name, self.text("version"), self.plugin, self.text("description"), self.path, error)
 
 
 @dataclass(frozen=True)
@@ -115,36 +121,39 @@ class ManifestLibrary:
         return self._shipped[kind]
 
     def _listings(self, kind: Kind) -> list[Listing]:
-        return sorted((file.listing() for file in self.shipped(kind)), key=lambda entry: (entry.name, entry.plugin))
+        listings = (file.listing(name) for file in self.shipped(kind) for name in file.names)
+        return sorted(listings, key=lambda entry: (entry.name, entry.plugin))
 
     def _find(self, kind: Kind, name_or_path: str) -> ModelManifest | DataSetManifest:
-        found = self._at(kind, Path(name_or_path)) if is_path(name_or_path) else self._named(kind, name_or_path)
+        found = self._at(kind, name_or_path) if is_path(name_or_path) else self._named(kind, name_or_path)
         expect(found, kind)
         return found
 
-    def _at(self, kind: Kind, path: Path) -> ModelManifest | DataSetManifest:
-        """A file; one that a plugin ships belongs to the plugin, whichever way it is asked for."""
-        for file in self.shipped(kind):
-            if path.name == file.path.name and path.exists() and path.samefile(file.path):
-                return file.read()
-        return read_manifest(path)
+    def _at(self, kind: Kind, name: str) -> ModelManifest | DataSetManifest:
+        """A file, or one of a family's (``PATH#MEMBER``); one that a plugin ships belongs to the plugin."""
+        file, _, member = name.partition("#")
+        path = Path(file)
+        for shipped in self.shipped(kind):
+            if path.name == shipped.path.name and path.exists() and path.samefile(shipped.path):
+                return read_manifest(path, shipped.plugin, member or None)
+        return read_manifest(path, None, member or None)
 
     def _named(self, kind: Kind, name: str) -> ModelManifest | DataSetManifest:
-        found = [file for file in self.shipped(kind) if file.name == name]
+        found = [file for file in self.shipped(kind) if name in file.names]
         if not found:
             raise UserError(
                 f"no {_WORDS[kind]} is named {name!r}",
-                did_you_mean(name, (file.name for file in self.shipped(kind)))
+                did_you_mean(name, (known for file in self.shipped(kind) for known in file.names))
                 + " For a file, give a path that ends in .yaml.",
             )
         if len(found) > 1:
             raise UserError(f"{_WORDS[kind]} {name!r} is shipped by {_owners(found)}", _choose(found))
-        return found[0].read()
+        return found[0].read(name)
 
 
 def is_path(name_or_path: str) -> bool:
     """True for what names a file rather than a shipped manifest."""
-    return "/" in name_or_path or name_or_path.endswith((".yaml", ".yml"))
+    return "/" in name_or_path or name_or_path.partition("#")[0].endswith((".yaml", ".yml"))
 
 
 def expect(manifest: ModelManifest | DataSetManifest, kind: Kind) -> None:

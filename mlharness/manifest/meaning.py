@@ -13,6 +13,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from mlharness.manifest.located import KeyPath, Located
+from mlharness.manifest.part import parts
 from mlharness.manifest.problems import Problem, dotted
 from mlharness.manifest.schema import problem_at
 
@@ -28,17 +29,15 @@ def find_mistakes(located: Located) -> list[Problem]:
 
 
 def check_range(located: Located) -> Iterator[Problem]:
-    """``framework.version`` is a PEP 440 specifier set."""
-    framework = located.data.get("framework")
-    wish = framework.get("version") if isinstance(framework, dict) else None
-    if not isinstance(wish, str):
-        return
-    try:
-        SpecifierSet(wish)
-    except InvalidSpecifier:
-        suggestion = f"=={wish.strip()}" if _is_range(f"=={wish.strip()}") else ""
-        allowed = "a PEP 440 specifier set, as '>=1.17,<2'"
-        yield problem_at(located, ("framework", "version"), repr(wish), allowed, suggestion)
+    """``framework.version``, and that of each other framework, is a PEP 440 specifier set."""
+    for part in parts(located):
+        framework = part.data.get("framework")
+        wish = framework.get("version") if isinstance(framework, dict) else None
+        if isinstance(wish, str) and not _is_range(wish):
+            suggestion = f"=={wish.strip()}" if _is_range(f"=={wish.strip()}") else ""
+            allowed = "a PEP 440 specifier set, as '>=1.17,<2'"
+            key = ("framework", "version") if part.framework is None else part.path("version")
+            yield problem_at(located, key, repr(wish), allowed, suggestion)
 
 
 def check_requirements(located: Located) -> Iterator[Problem]:
@@ -54,13 +53,13 @@ def check_requirements(located: Located) -> Iterator[Problem]:
 def check_tensor_names(located: Located) -> Iterator[Problem]:
     """No two inputs, and no two outputs, have one name."""
     for side in ("inputs", "outputs"):
-        seen: set[str] = set()
+        seen: set[tuple[KeyPath, str]] = set()
         for key, tensor in _items(located, side):
             name = tensor.get("name") if isinstance(tensor, dict) else None
-            if isinstance(name, str) and name in seen:
+            if isinstance(name, str) and (key[:-1], name) in seen:
                 yield problem_at(located, (*key, "name"), f"{name!r} a second time", "a name of its own")
             elif isinstance(name, str):
-                seen.add(name)
+                seen.add((key[:-1], name))
 
 
 def check_steps(located: Located) -> Iterator[Problem]:
@@ -103,10 +102,12 @@ def defined_names(source: str) -> set[str]:
 
 
 def _items(located: Located, name: str) -> Iterator[tuple[KeyPath, object]]:
-    """The items of a list at the file's top, with their paths; none when it is no list."""
-    items = located.data.get(name)
-    for index, item in enumerate(items if isinstance(items, list) else []):
-        yield (name, index), item
+    """The items of a list at the file's top and of each other framework, with their paths; none when it is no list."""
+    for part in parts(located):
+        if part.framework is None or name in part.own:
+            items = part.data.get(name)
+            for index, item in enumerate(items if isinstance(items, list) else []):
+                yield (*part.path(name), index), item
 
 
 def _is_range(text: str) -> bool:

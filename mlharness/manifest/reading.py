@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mlharness.errors import ManifestError
+from mlharness.errors import ManifestError, did_you_mean
 from mlharness.manifest.documents import (
     BenchDefaults,
     DataSetManifest,
@@ -19,23 +20,25 @@ from mlharness.manifest.documents import (
 )
 from mlharness.manifest.located import Located, read_located
 from mlharness.manifest.meaning import PYTHON, find_mistakes
+from mlharness.manifest.part import Part, parts
 from mlharness.manifest.problems import Problem
 from mlharness.manifest.schema import find_problems
 from mlharness.providers import TensorSpec
 
 
-def read_manifest(path: Path, plugin: str | None = None) -> ModelManifest | DataSetManifest:
+def read_manifest(path: Path, plugin: str | None = None, member: str | None = None) -> ModelManifest | DataSetManifest:
     """Read one manifest.
 
     Args:
         path: the file.
         plugin: the plugin that ships it; None for a user's own file, whose Python then needs trust.
+        member: which model of a file that holds a family of them.
 
     Raises:
         ManifestError: the file cannot be read, or does not follow its schema; every problem is listed.
     """
     located = read_located(path)
-    return make_manifest(located, plugin)
+    return make_manifest(located, plugin, member)
 
 
 def check_manifest(path: Path) -> list[Problem]:
@@ -53,35 +56,54 @@ def check_located(located: Located) -> list[Problem]:
     return sorted(found, key=lambda problem: (problem.line, problem.key))
 
 
-def make_manifest(located: Located, plugin: str | None = None) -> ModelManifest | DataSetManifest:
-    """A parsed file as a manifest. Raises ManifestError that lists every problem."""
+def make_manifest(
+    located: Located, plugin: str | None = None, member: str | None = None
+) -> ModelManifest | DataSetManifest:
+    """A parsed file as a manifest. Raises ManifestError that lists every problem, or says which members there are."""
     problems = check_located(located)
     if problems:
         remedy = "Correct the line." if len(problems) == 1 else f"Correct these {len(problems)} places."
         raise ManifestError("\n".join(str(problem) for problem in problems), remedy)
     origin = Origin(located.path, located.sha256, plugin)
-    return make_model(located, origin) if located.data["kind"] == "model" else make_dataset(located.data, origin)
+    check_member(located, member)
+    if located.data["kind"] == "dataset":
+        return make_dataset(located.data, origin)
+    first, *others = (make_model(part, origin, member) for part in parts(located))
+    return replace(first, alternatives=tuple(others))
 
 
-def make_model(located: Located, origin: Origin) -> ModelManifest:
-    """The model of a file without problems."""
-    data = located.data
+def check_member(located: Located, member: str | None) -> None:
+    """Raise ManifestError when a family's member is not named, or one is named that is not there."""
+    members = located.data.get("members", [])
+    if member is None and members:
+        raise ManifestError(
+            f"{located.path} holds the models {', '.join(members)}", f"Name one: {located.path}#{members[0]}"
+        )
+    if member is not None and member not in members:
+        raise ManifestError(f"{located.path} has no member {member!r}", did_you_mean(member, members))
+
+
+def make_model(part: Part, origin: Origin, member: str | None = None) -> ModelManifest:
+    """The model of a file without problems, for one of its frameworks."""
+    data = part.data
     model = data.get("model", {})
     return ModelManifest(
         origin=origin,
-        **_given(data, "name", "version", "description", "license", "modality", "dataset"),
+        **_given(data, "name", "version", "description", "license", "modality", "dataset")
+        | ({"name": member} if member is not None else {}),
         **_given(data, "allow_non_finite", "parallel", "attributes"),
         **_tuples(data, "references", "requires"),
         **_given(model, "weights"),
         framework=FrameworkWish(**data["framework"]),
-        files=tuple(make_file(file) for file in model.get("files", ())),
+        files=tuple(make_file(file, member or "") for file in model.get("files", ())),
         inputs=tuple(make_tensor(tensor) for tensor in data.get("inputs", ())),
         outputs=tuple(make_tensor(tensor) for tensor in data.get("outputs", ())),
-        preprocess=make_steps(located, "preprocess"),
-        postprocess=make_steps(located, "postprocess"),
+        preprocess=make_steps(part, "preprocess"),
+        postprocess=make_steps(part, "postprocess"),
         metric=MetricWish(**data["metric"]) if "metric" in data else None,
         mlperf=MlperfFacts(**_whole(data.get("mlperf", {}), "performance_sample_count")),
         bench=BenchDefaults(**_whole(data.get("bench", {}), *BenchDefaults.__dataclass_fields__)),
+        overrides=None if part.framework is None else tuple(part.own),
     )
 
 
@@ -94,9 +116,10 @@ def make_dataset(data: dict[str, Any], origin: Origin) -> DataSetManifest:
     )
 
 
-def make_file(file: str | dict[str, str]) -> ModelFile:
-    """A model file, from its source alone or from a mapping."""
-    return ModelFile(file) if isinstance(file, str) else ModelFile(**file)
+def make_file(file: str | dict[str, str], member: str) -> ModelFile:
+    """A model file, from its source alone or from a mapping; ``{member}`` in its source is the member's name."""
+    wish = ModelFile(file) if isinstance(file, str) else ModelFile(**file)
+    return replace(wish, source=wish.source.replace("{member}", member)) if member else wish
 
 
 def make_tensor(tensor: dict[str, Any]) -> TensorSpec:
@@ -105,19 +128,19 @@ def make_tensor(tensor: dict[str, Any]) -> TensorSpec:
     return TensorSpec(tensor["name"], tensor["dtype"], shape)
 
 
-def make_steps(located: Located, stage: str) -> tuple[Step, ...]:
+def make_steps(part: Part, stage: str) -> tuple[Step, ...]:
     """The steps of ``preprocess`` or ``postprocess``, each with its line."""
-    steps = []
-    for index, step in enumerate(located.data.get(stage, ())):
+    steps, located = [], part.located
+    for index, step in enumerate(part.data.get(stage, ())):
+        place = (*part.path(stage), index)
         if isinstance(step, str):
-            steps.append(Step(step, {}, located.line((stage, index))))
+            steps.append(Step(step, {}, located.line(place)))
             continue
         [(name, parameters)] = step.items()
-        key = (stage, index, name)
         if name == PYTHON:
-            steps.append(Step(name, {"source": parameters}, located.place(key).text_line))
+            steps.append(Step(name, {"source": parameters}, located.place((*place, name)).text_line))
         else:
-            steps.append(Step(name, parameters or {}, located.line(key)))
+            steps.append(Step(name, parameters or {}, located.line((*place, name))))
     return tuple(steps)
 
 

@@ -21,7 +21,7 @@ from mlharness.planning import make_plan
 from mlharness.plugins import Plugins, build_manager
 from mlharness.providers import Array, DataSet, ResponseSpec, Score
 from mlharness.registrars import Catalog
-from mlharness.request import dataset_of, unpack
+from mlharness.request import dataset_of, on_framework, unpack
 from mlharness.runner import loadgen
 from mlharness.runner.executors import Executor, make_executor
 from mlharness.runner.library import SampleLibrary
@@ -102,7 +102,7 @@ def run_in_process(
 def plan_of(name: str, choices: Choices, plugins: Plugins) -> RunPlan:
     """The plan of a manifest, its files brought here. Raises UserError as ``mlh bench`` does."""
     library = ManifestLibrary(plugins.catalog)
-    model = library.model(name)
+    model = on_framework(library.model(name), choices.framework, plugins.catalog)
     dataset = choices.dataset or dataset_of(model)
     if not dataset:
         raise UserError(f"the manifest of {model.name} names no data set", "Give one: dataset=NAME.")

@@ -125,9 +125,9 @@ def test_the_other_kind(catalog: Catalog, tmp_path: Path) -> None:
 def test_a_name_is_found_without_checking_every_file(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     checked: list[str] = []
 
-    def note(located: Located, plugin: str | None) -> ModelManifest | DataSetManifest:
+    def note(located: Located, plugin: str | None, member: str | None) -> ModelManifest | DataSetManifest:
         checked.append(located.path.name)
-        return make_manifest(located, plugin)
+        return make_manifest(located, plugin, member)
 
     monkeypatch.setattr(library_module, "make_manifest", note)
     library = ManifestLibrary(catalog)
