@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "plugins": "List plugins: what each provides, and what is wrong with it.",
     "trust": "List or withdraw the trust given to manifests' Python.",
     "validate": "Check manifests without running anything.",
+    "verify": "Compare a model's outputs on several frameworks.",
 }
 """Every command with its line of help. ``mlharness.cli.NAME`` holds it under the name ``command``."""
 

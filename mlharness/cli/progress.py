@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from mlharness import hookimpl
 from mlharness.cli.output import Output, printable
 from mlharness.payloads import PhaseStarted, Progress, RunFinished
+from mlharness.supervise import Watch
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -147,6 +148,15 @@ def fraction(phase: PhaseStarted, progress: Progress) -> float | None:
     if progress.total:
         return min(1.0, progress.done / progress.total)
     return min(1.0, progress.elapsed_s / phase.expected_s) if phase.expected_s else None
+
+
+def make_watch(output: Output) -> Watch:
+    """What a command without a run tells of its runners: each phase, one line."""
+
+    def phase(name: str, detail: str, expected_s: float | None) -> None:
+        output.note(f"{name}: {detail}" if detail else name)
+
+    return Watch(phase)
 
 
 def make_observer(output: Output) -> ProgressObserver:

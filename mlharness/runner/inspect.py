@@ -15,10 +15,16 @@ from mlharness.runner.opening import load_predictor
 def inspect(job: Job, plugins: Plugins, channel: Channel) -> None:
     """Load the model once and send its inputs and outputs, the framework's version and its devices.
 
-    Without a plan: whether LoadGen can be imported, and version and devices of every framework that is not blocked.
+    With ``outputs``: the model's answers to samples instead. Without a plan: whether LoadGen can be imported, and
+    version and devices of every framework that is not blocked.
     """
     if job.plan is None:
         inspect_frameworks(plugins, channel)
+        return
+    if job.outputs:
+        from mlharness.runner.outputs import write_outputs  # LoadGen's types come with it
+
+        write_outputs(job, plugins, channel)
         return
     plan = job.plan
     channel.phase("load", plan.framework.name, stall_s=PATIENT_S)

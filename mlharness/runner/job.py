@@ -33,7 +33,8 @@ class Job:
 
     ``accuracy`` chooses LoadGen's mode; ``calibration`` is taken instead of a new one when given (trials of a rate
     search, retries); ``blocked`` are the plugins that the parent blocked; ``stall_timeout_s`` is how long the parent
-    waits for a sign of life in any phase, None for each phase's own limit.
+    waits for a sign of life in any phase, None for each phase's own limit; ``outputs``, for *inspect*, is the ``.npz``
+    file into which the model's outputs on the first ``samples`` of the data set are written.
     """
 
     verb: Verb
@@ -44,6 +45,8 @@ class Job:
     calibration: Calibration | None = None
     fetch: FetchJob | None = None
     stall_timeout_s: float | None = None
+    outputs: str = ""
+    samples: int = 0
 
     def need_plan(self) -> RunPlan:
         """The plan, for the verbs that cannot do without one."""

@@ -43,7 +43,7 @@ class Worker:
         counters: memoryview,
     ) -> None:
         self.number = number
-        self.inputs = predictor.inputs
+        self.inputs, self.outputs = predictor.inputs, predictor.outputs
         self.predict_ns = self.postprocess_ns = self.harness_ns = self.batches = 0
         self.kept: list[tuple[list[Array], Sequence[int]]] = []
         self.complete: Callable[[list[loadgen.Response]], None] = _drop
