@@ -18,12 +18,12 @@ def usable_cores() -> tuple[int, ...]:
 
 def cgroup_quota(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> float | None:
     """The smallest CPU quota, in cores, that applies to this process; None when there is none (cgroup v1 and v2)."""
-    quotas = [quota for folder in _cgroup_folders(root, membership) if (quota := _quota(folder)) is not None]
+    quotas = [quota for folder in cgroup_folders("cpu", root, membership) if (quota := _quota(folder)) is not None]
     return min(quotas, default=None)
 
 
-def _cgroup_folders(root: Path, membership: Path) -> list[Path]:
-    """This process's control groups and all their parents, for both hierarchies."""
+def cgroup_folders(controller: str, root: Path, membership: Path) -> list[Path]:
+    """This process's control groups and all their parents, for both hierarchies; ``controller`` as v1 names it."""
     try:
         lines = membership.read_text().splitlines()
     except OSError:
@@ -31,9 +31,9 @@ def _cgroup_folders(root: Path, membership: Path) -> list[Path]:
     folders = []
     for line in lines:
         _, controllers, path = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
+        if controllers and controller not in controllers.split(","):
             continue
-        base = root / "cpu" if controllers else root
+        base = root / controller if controllers else root
         own = base / path.lstrip("/")
         folders += [own, *(parent for parent in own.parents if parent.is_relative_to(base))]
     return folders

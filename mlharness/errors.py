@@ -47,6 +47,10 @@ class Interrupted(MlharnessError):  # noqa: N818  # the user wanted it: no error
     """The user stopped the run (exit code 130)."""
 
 
+PLUGIN_RAISES = (Exception, SystemExit, KeyboardInterrupt)
+"""What is a plugin's own failure when its code raises it: ``sys.exit`` in a predictor ends no run of ours in peace."""
+
+
 def did_you_mean(found: str, allowed: Iterable[str]) -> str:
     """A remedy for a misspelt name: the likely right spelling if there is one, then all that is allowed."""
     names = sorted(set(allowed))

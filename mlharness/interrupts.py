@@ -2,7 +2,8 @@
 
 No handler here raises. An exception at whatever bytecode a signal happens to meet gets lost in a finalizer, or leaves a
 lock taken for ever: one between the lines of ``Popen.poll`` makes ``Popen.wait`` hang. The first signal is noted, and
-raised by :meth:`Interrupts.check`, which the wait for a runner calls as soon as there is one.
+raised by :meth:`Interrupts.check`, which the wait for a runner calls as soon as there is one; only where nobody looks
+for a second, it is raised after all.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ import atexit
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+PATIENCE_S = 1.0
+"""How long a noted signal may wait until somebody looks for it. Then it is raised where the process is, be it in an
+observer, or in the hashing of a large file: the danger that it is lost there is small beside that of waiting on."""
 EXIT_CODE = 130
 """What a process leaves with that a second signal ends."""
 
@@ -28,28 +32,36 @@ class Interrupts:
         self.count = 0
         self.leaving = False
         """The run is over and the process about to end: a further signal has nothing to wait for."""
-        self.groups: set[int] = set()
-        """The process groups that a second signal ends before this process."""
+        self.endings: dict[int, Callable[[], None]] = {}
+        """What a second signal does before it ends this process, by process id of the runner that is ended."""
+        self._raised = False
         self._reader, self._writer = os.pipe()
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Note the first signal; end everything at the second."""
         self.count += 1
         if self.count > 1 or self.leaving:
-            for group in self.groups:
-                with suppress(OSError):  # it has ended by itself
-                    os.killpg(group, signal.SIGKILL)
-                    os.waitpid(group, 0)
+            for process, ending in self.endings.items():
+                ending()
+                with suppress(OSError):  # it has been waited for already
+                    os.waitpid(process, 0)
             os._exit(EXIT_CODE)
         os.write(self._writer, b"!")
+        signal.setitimer(signal.ITIMER_REAL, PATIENCE_S)
+
+    def lose_patience(self, number: int, frame: FrameType | None) -> None:
+        """Raise a signal that nobody has looked for: no runner is waited for, something else takes its time."""
+        self.check()
 
     def fileno(self) -> int:
         """A descriptor to wait for."""
         return self._reader
 
     def check(self) -> None:
-        """Raise KeyboardInterrupt when a signal has come."""
-        if self.count:
+        """Raise KeyboardInterrupt when a signal has come, and has not been raised before."""
+        if self.count and not self._raised:
+            self._raised = True
+            signal.setitimer(signal.ITIMER_REAL, 0)
             raise KeyboardInterrupt
 
     def close(self) -> None:
@@ -77,6 +89,7 @@ def interruptible() -> Iterator[Interrupts]:
     token = _CURRENT.set(interrupts)
     signals = SIGNALS if threading.current_thread() is threading.main_thread() else ()
     before = [signal.signal(number, interrupts) for number in signals]
+    alarm = signal.signal(signal.SIGALRM, interrupts.lose_patience) if signals else None
     try:
         yield interrupts
         interrupts.check()
@@ -88,7 +101,16 @@ def interruptible() -> Iterator[Interrupts]:
         else:
             for number, former in zip(signals, before, strict=True):
                 signal.signal(number, former)
+            if signals:
+                signal.signal(signal.SIGALRM, alarm)
             interrupts.close()
+
+
+def check_interrupt() -> None:
+    """Raise KeyboardInterrupt when a run goes on for which a signal has come; see :meth:`Interrupts.check`."""
+    interrupts = _CURRENT.get()
+    if interrupts is not None:
+        interrupts.check()
 
 
 def _ignore() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlharness import rundir, supervise
 from mlharness.errors import RunError
-from mlharness.loadgen_log import LoadGenLog, read_log
+from mlharness.loadgen_log import DETAIL_LOG, LoadGenLog, read_log
 from mlharness.plan import RunPlan
 from mlharness.runner.job import Calibration, Job, Message
 
@@ -73,7 +74,8 @@ def measure(
         calibration=calibration,
         stall_timeout_s=plan.host.stall_timeout_s,
     )
-    outcome = supervise.run(job, watch, runner_log, plan.host.interpreter)
+    reader = LogReader(directory / DETAIL_LOG)
+    outcome = supervise.run(job, reader.watch(watch), runner_log, plan.host.interpreter)
     log = read_log(directory)
     check_log(log, accuracy)
     if rundir.disk_is_full(directory):
@@ -81,14 +83,46 @@ def measure(
     return Measured(directory, log, outcome.one("prepared"), outcome.one("measured"))
 
 
+class LogReader:
+    """Reads LoadGen's log along while a test goes on, for errors after which no figure can come of it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._read = path, 0
+
+    def watch(self, told: supervise.Watch) -> supervise.Watch:
+        """The same watch, with the log read before progress is handed on."""
+
+        def progress(name: str, done: int, total: int | None, elapsed_s: float) -> None:
+            self.look()
+            told.progress(name, done, total, elapsed_s)
+
+        return supervise.Watch(told.phase, progress)
+
+    def look(self) -> None:
+        """Read what is new. Raises RunError for samples that were not answered once each."""
+        try:
+            with self._path.open("rb") as log:
+                log.seek(self._read)
+                new = log.read()
+        except OSError:
+            return  # LoadGen has yet to make it
+        self._read += new.rfind(b"\n") + 1
+        for line in new.decode(errors="replace").splitlines():
+            check_answers([error for error in _WRONG_ANSWERS if error in line])
+
+
 def check_log(log: LoadGenLog, accuracy: bool) -> None:
     """Raise RunError for a log that is cut off, or says that samples were not answered once each."""
     last = _LAST_KEY["accuracy" if accuracy else "performance"]
     if last not in log.values:
         raise RunError(f"LoadGen's log is cut off: it has no {last}", "Is the disk full? See runner.log.")
-    for error in log.errors:
-        if error.startswith(_WRONG_ANSWERS):
-            raise RunError(
-                f"LoadGen noted {log.error_count} errors, so that its figures mean nothing: {error}",
-                "Report it to the author of the plugin that answered, or as a bug in mlharness.",
-            )
+    check_answers([error for error in log.errors if error.startswith(_WRONG_ANSWERS)])
+
+
+def check_answers(errors: Sequence[str]) -> None:
+    """Raise RunError when LoadGen noted such errors."""
+    if errors:
+        raise RunError(
+            f"LoadGen noted errors, so that its figures mean nothing: {errors[0]}",
+            "Report it to the author of the plugin that answered, or as a bug in mlharness.",
+        )

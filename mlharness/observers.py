@@ -6,6 +6,8 @@ from typing import Any
 
 import pluggy
 
+from mlharness.errors import PLUGIN_RAISES
+from mlharness.interrupts import check_interrupt
 from mlharness.payloads import PhaseStarted, Progress
 from mlharness.supervise import Watch
 
@@ -22,7 +24,8 @@ class Observers:
         for implementation in reversed(getattr(self._manager.hook, hook).get_hookimpls()):
             try:
                 implementation.function(*[payload for _ in implementation.argnames])
-            except Exception as error:  # noqa: BLE001  # isolation is the point: noted here, shown in the result
+            except PLUGIN_RAISES as error:  # isolation is the point: noted here, shown in the result
+                check_interrupt()  # a KeyboardInterrupt may be the user's
                 plugin = implementation.plugin_name.partition(":")[0]
                 warning = f"observer {plugin} failed in {hook}: {type(error).__name__}: {error}"
                 if warning not in self.warnings:

@@ -7,8 +7,8 @@ Its standard output and error go to a file, so that a framework's chatter never 
 from __future__ import annotations
 
 import json
-import mmap
 import os
+import secrets
 import selectors
 import signal
 import subprocess
@@ -17,15 +17,18 @@ import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from time import monotonic
+from time import monotonic, perf_counter_ns
 from typing import IO, Any
 
 import msgspec
 
 from mlharness.errors import RunError, UserError
 from mlharness.interrupts import Interrupts, interruptible
-from mlharness.runner.channel import COUNTERS, PATIENT_S
+from mlharness.plan import RunPlan
+from mlharness.runner.channel import PATIENT_S, SHARED_BYTES, shared_views
+from mlharness.runner.family import MARK, end_family
 from mlharness.runner.job import Job, Message
 
 REDRAW_S = 1.0
@@ -76,8 +79,8 @@ def run(job: Job, watch: Watch, log: Path, interpreter: str = sys.executable) ->
         RunnerBug: an exception that only a bug in mlharness explains.
         KeyboardInterrupt: Ctrl-C or SIGTERM; the runner is ended first.
     """
-    with interruptible() as interrupts, _runner(job, log, interpreter, interrupts) as (process, messages, counters):
-        follow = _Follow(watch, counters, job.stall_timeout_s)
+    with interruptible() as interrupts, _runner(job, log, interpreter, interrupts) as (process, messages, shared):
+        follow = _Follow(watch, job, shared)
         with closing(_lines(messages, follow.tick, lambda: process.poll() is not None, interrupts)) as lines:
             for line in lines:
                 follow.take(read_message(line))
@@ -85,44 +88,44 @@ def run(job: Job, watch: Watch, log: Path, interpreter: str = sys.executable) ->
                     break  # all is said and written; whatever hangs or crashes on the way out changes nothing
             else:
                 process.wait()
-    return follow.outcome(process.returncode, log)
+        return follow.outcome(process.returncode, log)
 
 
 @contextmanager
 def _runner(
     job: Job, log: Path, interpreter: str, interrupts: Interrupts
-) -> Iterator[tuple[subprocess.Popen[bytes], int, memoryview]]:
-    """The running process, the pipe on which it talks, and its counters. All are gone afterwards."""
+) -> Iterator[tuple[subprocess.Popen[bytes], int, int]]:
+    """The running process, the pipe on which it talks, and its shared memory. All are gone afterwards."""
     reader, writer = os.pipe()
     shared = tempfile.TemporaryFile()  # noqa: SIM115  # closed below, after the process
-    process = None
+    process, mark = None, secrets.token_hex(8)
     try:
-        shared.write(bytes(COUNTERS * 8))  # not a hole, into which a full disk would let nobody write
+        shared.write(bytes(SHARED_BYTES))  # not a hole, into which a full disk would let nobody write
         shared.flush()
         with log.open("ab") as output:
-            process = start(interpreter, (writer, shared.fileno()), output)
-        interrupts.groups.add(process.pid)
+            process = start(interpreter, (writer, shared.fileno()), output, mark)
+        interrupts.endings[process.pid] = partial(end_family, mark, process.pid)
         os.close(writer)
         writer = -1
         hand_over(job, process)
-        yield process, reader, memoryview(mmap.mmap(shared.fileno(), COUNTERS * 8)).cast("q")
+        yield process, reader, shared.fileno()
     finally:
         if process is not None:
-            end_group(process)
-            interrupts.groups.discard(process.pid)
+            end(process, mark)
+            del interrupts.endings[process.pid]
         os.close(reader)
         if writer >= 0:
             os.close(writer)
         shared.close()
 
 
-def start(interpreter: str, descriptors: tuple[int, int], output: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start a runner that talks on these descriptors. Raises UserError when there is no such interpreter."""
+def start(interpreter: str, descriptors: tuple[int, int], output: IO[bytes], mark: str) -> subprocess.Popen[bytes]:
+    """Start a runner that talks on these descriptors and carries the mark. Raises UserError when it cannot be."""
     try:
         return subprocess.Popen(
             [interpreter, "-m", "mlharness.runner", *map(str, descriptors)],
             stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT,
-            pass_fds=descriptors, start_new_session=True, env={**os.environ, "PYTHONSAFEPATH": "1"},
+            pass_fds=descriptors, start_new_session=True, env={**os.environ, "PYTHONSAFEPATH": "1", MARK: mark},
         )  # fmt: skip
     except OSError as error:
         raise UserError(
@@ -138,13 +141,12 @@ def hand_over(job: Job, process: subprocess.Popen[bytes]) -> None:
         process.stdin.flush()
 
 
-def end_group(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes], mark: str) -> None:
     """End a runner and everything that it started, and collect it.
 
     SIGKILL at once: the runner holds nothing that is worth saving, and native code may never return to a handler.
     """
-    with suppress(ProcessLookupError):  # it may have ended by itself, and left nobody behind
-        os.killpg(process.pid, signal.SIGKILL)
+    end_family(mark, process.pid)
     if process.stdin is not None:
         with suppress(BrokenPipeError):  # it may have died before it had read its job
             process.stdin.close()
@@ -197,13 +199,14 @@ def read_message(line: bytes) -> Message:
 class _Follow:
     """What has been heard from a runner so far."""
 
-    def __init__(self, watch: Watch, counters: memoryview, stall_timeout_s: float | None) -> None:
-        self._watch, self._counters = watch, counters
+    def __init__(self, watch: Watch, job: Job, shared: int) -> None:
+        self._watch, self._plan, self._stall_timeout_s = watch, job.plan, job.stall_timeout_s
+        self._counters, self._busy = shared_views(shared)
         self._outcome = Outcome()
         self._failure: Message | None = None
         self._phase, self._total, self._since = "start", None, monotonic()
         self.done = False
-        self._stall_timeout_s, self._stall_s = stall_timeout_s, PATIENT_S
+        self._stall_s = PATIENT_S
         self._alive = (0, monotonic())
         """What the counters showed when the runner last gave a sign of life, and when that was."""
 
@@ -235,11 +238,38 @@ class _Follow:
         limit = self._stall_timeout_s or self._stall_s
         if done != counted:
             self._alive = (done, monotonic())
-        elif monotonic() - since > limit:
+        stuck = self._busiest(limit)
+        if stuck or (done == counted and monotonic() - since > limit):
             raise RunError(
-                f"the runner gave no sign of life for {limit:g} s in phase {self._phase!r}",
+                f"{stuck or self._who()} gave no sign of life for {limit:g} s in phase {self._phase!r}",
                 "If the model is as slow as that, use --stall-timeout S.",
             )
+
+    def _busiest(self, limit_s: float) -> str:
+        """The instance that has been at one batch for longer than the limit; empty when there is none.
+
+        The others may go on for as long as the test lasts: LoadGen waits for the last sample only.
+        """
+        longest = min(filter(None, self._busy), default=None)
+        if longest is None or perf_counter_ns() - longest < limit_s * 1e9:
+            return ""
+        return self._instance(self._busy.tolist().index(longest))
+
+    def _who(self) -> str:
+        """Who is at work, as far as the runner's marks or its phase tell, for messages."""
+        at_work = [self._instance(slot) for slot, mark in enumerate(self._busy) if mark]
+        responsible = {} if self._plan is None else responsible_plugins(self._plan)
+        of = f" of {responsible[self._phase]}" if self._phase in responsible else ""
+        return ", ".join(at_work[:3]) or f"the runner{of}"
+
+    def _instance(self, slot: int) -> str:
+        """An instance by its number, with what it does, and whose code that is."""
+        if self._plan is None:
+            return f"instance {slot}"
+        if self._busy[slot] & 1:
+            steps = ", ".join(step.name for step in self._plan.postprocess)
+            return f"instance {slot} in postprocessing ({steps or 'no step'})"
+        return f"instance {slot} in predict of {self._plan.framework.plugin}"
 
     def outcome(self, code: int, log: Path) -> Outcome:
         """The outcome, or the error that the runner's end means."""
@@ -248,7 +278,8 @@ class _Follow:
         if not self.done:
             hint = "The kernel does this when memory runs out. " if code == -signal.SIGKILL else ""
             raise RunError(
-                f"the runner {describe_exit(code)} in phase {self._phase!r}", f"{hint}Its last words: {last_lines(log)}"
+                f"{self._who()} {describe_exit(code)} in phase {self._phase!r}",
+                f"{hint}Its last words: {last_lines(log)}",
             )
         return self._outcome
 
@@ -270,7 +301,19 @@ def describe_exit(code: int) -> str:
     return f"left with exit code {code} without a word"
 
 
+def responsible_plugins(plan: RunPlan) -> Mapping[str, str]:
+    """Whose code runs in a phase in which no instance is at a batch."""
+    steps = {plan.dataset.plugin, *(step.plugin for step in plan.preprocess)}
+    return {
+        "load": plan.framework.plugin,
+        "warmup": plan.framework.plugin,
+        "samples": " and ".join(sorted(steps)),
+        "score": plan.metric.plugin if plan.metric else "",
+    }
+
+
 def last_lines(log: Path, count: int = 5) -> str:
     """The end of a runner's output."""
-    lines = log.read_text(errors="replace").strip().splitlines()
+    text = log.read_text(errors="replace").strip().splitlines()
+    lines = [line for line in text if not line.startswith("Extension modules:")]  # faulthandler's list of packages
     return " | ".join(lines[-count:]) or "none"

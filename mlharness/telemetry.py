@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
-from mlharness.cores import _cgroup_folders  # one reader of /proc/self/cgroup is enough
+from mlharness.cores import cgroup_folders
 from mlharness.gpu import Gpu
 
 CLOCKED_CORES = 8
@@ -127,7 +127,7 @@ def own_use(host: Host, own: Collection[int]) -> tuple[float, int] | None:
 def throttling(host: Host) -> tuple[int, int] | None:
     """CFS periods, and those in which this process's control group was throttled, of the group that had most."""
     counted = []
-    for folder in _cgroup_folders(host.sys / "fs/cgroup", host.proc / "self/cgroup"):
+    for folder in cgroup_folders("cpu", host.sys / "fs/cgroup", host.proc / "self/cgroup"):
         pairs = dict(line.split() for line in _lines(folder / "cpu.stat"))
         if "nr_periods" in pairs:
             counted.append((int(pairs["nr_throttled"]), int(pairs["nr_periods"])))

@@ -163,7 +163,3 @@ def _words(error: BaseException, code: ExitCode) -> tuple[str, str]:
     if code == ExitCode.INTERRUPTED:
         return "interrupted", ""
     return f"{type(error).__name__}: {error}", REPORT
-
-
-if __name__ == "__main__":
-    sys.exit(main())

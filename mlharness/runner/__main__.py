@@ -6,27 +6,44 @@ as long as the parent lives.
 
 from __future__ import annotations
 
+import faulthandler
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from mlharness.plugins import Plugins, build_manager
 from mlharness.runner import lifeline
-from mlharness.runner.channel import Channel
-from mlharness.runner.job import Job
+
+if TYPE_CHECKING:
+    from mlharness.plugins import Plugins
+    from mlharness.runner.channel import Channel
+    from mlharness.runner.job import Job
 
 
 def main() -> None:
     """Do one job. Whatever goes wrong is told to the parent; the process never raises."""
-    channel = Channel(int(sys.argv[1]), int(sys.argv[2]))
+    messages, counters = int(sys.argv[1]), int(sys.argv[2])
+    lifeline.hold(sys.stdin.fileno(), (messages, counters))
+    faulthandler.enable()  # a crash of native code leaves its Python frames in runner.log
+    # not before the lifeline has forked
+    from mlharness.runner.channel import Channel
+
+    channel = Channel(messages, counters)
     try:
-        job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job)
-        lifeline.hold(sys.stdin.fileno())
-        verb(job.verb)(job, build_manager(block=job.blocked), channel)
+        do(channel)
         channel.send("done")
     except BaseException as error:  # noqa: BLE001  # reported to the parent, which decides what it means
         channel.fail(error)
+
+
+def do(channel: Channel) -> None:
+    """Read the job and do it."""
+    import msgspec
+
+    from mlharness.plugins import build_manager
+    from mlharness.runner.job import Job
+
+    job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job)
+    verb(job.verb)(job, build_manager(block=job.blocked), channel)
 
 
 def verb(name: str) -> Callable[[Job, Plugins, Channel], None]:

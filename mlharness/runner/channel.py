@@ -19,7 +19,8 @@ from mlharness.errors import MlharnessError, RunError, UserError
 
 COUNTERS = 4096
 """Slots of 8 bytes in the shared counters: one for each worker thread, on the largest of hosts."""
-
+SHARED_BYTES = 2 * COUNTERS * 8
+"""The shared memory: what each worker has completed, then since when each is busy."""
 
 STALL_S = 60.0
 PATIENT_S = 600.0
@@ -32,7 +33,7 @@ class Channel:
     def __init__(self, messages: int, counters: int) -> None:
         self._messages = messages
         self._lock = threading.Lock()
-        self.counters = memoryview(mmap.mmap(counters, COUNTERS * 8)).cast("q")
+        self.counters, self.busy = shared_views(counters)
         self.phase_name = "start"
 
     def send(self, event: str, **fields: Any) -> None:
@@ -61,7 +62,7 @@ class Channel:
     def reset(self) -> None:
         """Set every counter to zero."""
         for slot in range(COUNTERS):
-            self.counters[slot] = 0
+            self.counters[slot] = self.busy[slot] = 0
 
     def fail(self, error: BaseException) -> None:
         """Report the error and end this process at once, whatever its other threads are doing."""
@@ -73,6 +74,16 @@ class Channel:
             sys.stderr.flush()
         finally:
             os._exit(3)
+
+
+def shared_views(descriptor: int) -> tuple[memoryview, memoryview]:
+    """Both halves of the shared memory in that file: completed samples, and busy marks.
+
+    A busy mark is 0 while the worker has nothing to do, else ``perf_counter_ns`` when it took its batch, with the
+    lowest bit 0 while it is in predict and 1 while it is in postprocessing.
+    """
+    whole = memoryview(mmap.mmap(descriptor, SHARED_BYTES)).cast("q")
+    return whole[:COUNTERS], whole[COUNTERS:]
 
 
 def describe_failure(error: BaseException, phase: str) -> dict[str, Any]:

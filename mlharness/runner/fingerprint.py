@@ -19,12 +19,12 @@ _ANGLE = math.pi * (3 - math.sqrt(5))
 """The golden angle: its multiples never repeat, so that no two places of an output weigh the same."""
 
 
-def fingerprint(worker: Worker, count: int) -> dict[str, Any]:
+def fingerprint(worker: Worker, samples: int) -> dict[str, Any]:
     """The fingerprint over the first samples of the data set; call it on the worker's thread.
 
     Args:
         worker: warmed up, with the samples loaded.
-        count: samples in the data set.
+        samples: how many of the first samples; they are loaded.
 
     Returns:
         ``samples``: how many were used; ``sha256`` over dtype, shape and bytes of every output, equal only when all
@@ -33,7 +33,6 @@ def fingerprint(worker: Worker, count: int) -> dict[str, Any]:
     """
     exact, sketch = hashlib.sha256(), []
     size = worker.inputs[0].shape[0] or 1
-    samples = min(SAMPLES, count)
     for index in range(samples):
         outputs = worker.outputs_of([index] * size)
         rows = [output[0] for output in outputs]

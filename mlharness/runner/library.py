@@ -6,13 +6,14 @@ into a buffer that is used again. Only the loaded set is ever resident.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import psutil
 
-from mlharness.errors import RunError, UserError
+from mlharness.errors import PLUGIN_RAISES, RunError, UserError
+from mlharness.memory import free_memory
 from mlharness.providers import Array, Arrays, DataSet, TensorSpec
 from mlharness.runner.pipeline import Pipeline
 
@@ -64,7 +65,7 @@ class SampleLibrary:
         self._slots[:] = -1
         self._slots[np.asarray(indices)] = np.arange(len(indices))
         self._slot_of = self._slots.tolist()
-        self._columns = [np.empty((len(indices), *array.shape), array.dtype) for array in first]
+        self._columns = [allocate((len(indices), *array.shape), array) for array in first]
         self._rows = [None] * len(indices)
         self.ragged = False
         self._place(0, first)
@@ -85,9 +86,11 @@ class SampleLibrary:
         """
         if len(indices) == 1:
             slot = self._slot_of[indices[0]]
+            assert slot >= 0, f"sample {indices[0]} is not loaded"
             return {name: column[slot : slot + 1] for name, column in zip(self.names, self._columns, strict=True)}
         slots = self._slots[indices]
         first, count = int(slots[0]), len(indices)
+        assert slots.min() >= 0, f"samples {[index for index in indices if self._slot_of[index] < 0]} are not loaded"
         if int(slots[-1]) - first == count - 1 and (np.diff(slots) == 1).all():
             chosen = [column[first : first + count] for column in self._columns]
         else:
@@ -149,7 +152,7 @@ class SampleLibrary:
             raw = self._dataset.sample(index)
         except UserError as error:
             raise RunError(f"sample {index} of {self._called} cannot be read: {error.message}", error.remedy) from error
-        except Exception as error:
+        except PLUGIN_RAISES as error:
             raise RunError(f"{self._called} failed on sample {index}: {type(error).__name__}: {error}") from error
         arrays = self._pipeline.on_sample(raw, index)
         check_arrays(arrays, self._inputs, index)
@@ -179,9 +182,21 @@ def check_arrays(arrays: Arrays, inputs: Sequence[TensorSpec], index: int) -> No
 
 def check_memory(sample_bytes: int, count: int) -> None:
     """Raise UserError when the loaded set cannot fit into the memory that is free now."""
-    needed, free = sample_bytes * count, psutil.virtual_memory().available
+    needed, free = sample_bytes * count, free_memory()
     if needed > free:
         raise UserError(
             f"{count} preprocessed samples need {needed / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB are free",
             "Lower --count, or mlperf.performance_sample_count in the manifest.",
         )
+
+
+def allocate(shape: tuple[int, ...], like: Array) -> Array:
+    """An uninitialised array with another's dtype. Raises UserError when the system refuses the memory."""
+    try:
+        return np.empty(shape, like.dtype)
+    except MemoryError:
+        needed = math.prod(shape) * like.dtype.itemsize
+        raise UserError(
+            f"{shape[0]} preprocessed samples need {needed / 2**30:.1f} GiB, which the system does not give",
+            "Lower --count, or mlperf.performance_sample_count in the manifest; see also ulimit -v.",
+        ) from None

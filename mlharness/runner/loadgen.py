@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import mlperf_loadgen as lg
-import psutil
 
 from mlharness.errors import RunError, UserError
+from mlharness.memory import free_memory
 from mlharness.plan import PlannedTest, RunPlan
 from mlharness.runner.job import Calibration
 
@@ -147,7 +147,7 @@ def check_query_memory(asked: Any, test: PlannedTest) -> None:
         "Offline": asked.offline_expected_qps * 0.1,  # one query, whose samples are a tenth of a query each
     }
     count = max(rates[test.scenario] * seconds, asked.min_query_count)
-    needed, free = count * BYTES_PER_QUERY, psutil.virtual_memory().available
+    needed, free = count * BYTES_PER_QUERY, free_memory()
     if needed > free * 0.8:
         raise UserError(
             f"LoadGen would generate {count:.3g} queries for {seconds:g} s of {test.scenario}, "

@@ -17,6 +17,7 @@ from mlharness.runner import loadgen
 from mlharness.runner.calibration import calibrate
 from mlharness.runner.channel import COUNTERS, PATIENT_S, STALL_S, Channel
 from mlharness.runner.executors import Executor, make_executor
+from mlharness.runner.fingerprint import SAMPLES as FINGERPRINT_SAMPLES
 from mlharness.runner.fingerprint import fingerprint
 from mlharness.runner.job import Calibration, Job
 from mlharness.runner.library import SampleLibrary, check_memory
@@ -50,6 +51,8 @@ class Measurement:
         asked = loadgen.performance_samples(self.plan) or DEFAULT_PERFORMANCE_SAMPLES
         self.performance_samples = min(len(self.dataset), asked)
         """How many samples LoadGen will have loaded at once."""
+        self.printed = min(FINGERPRINT_SAMPLES, self.performance_samples)
+        """How many samples the fingerprint covers: no more than will be in memory anyway, if they are large."""
 
     def load(self) -> None:
         """Load the predictors, each on its worker's thread, and make the library for their inputs."""
@@ -59,7 +62,9 @@ class Measurement:
 
         def make_worker(number: int) -> Worker:
             predictor = load_predictor(self.framework, self.plan)
-            return Worker(number, predictor, self.library, self._postprocess, self.plan, self.channel.counters)
+            return Worker(
+                number, predictor, self.library, self._postprocess, self.plan, self.channel.counters, self.channel.busy
+            )
 
         self.executor: Executor = make_executor(self.plan, self.library, make_worker, self.channel.fail)
         self.library.expect(self.plan.model.inputs or self.executor.workers[0].inputs)
@@ -71,7 +76,7 @@ class Measurement:
         """
         self.library.load((0,))
         check_memory(self.library.sample_bytes, self.performance_samples)
-        affordable = max(WARMUP_BYTES // max(1, self.library.sample_bytes), self.plan.batching.batch_size)
+        affordable = max(WARMUP_BYTES // max(1, self.library.sample_bytes), self.plan.batching.batch_size, self.printed)
         samples = range(min(len(self.dataset), max(WARMUP_SAMPLES, self.plan.batching.batch_size), affordable))
         self.library.load(samples)
         self.executor.each(Worker.library_changed)
@@ -106,7 +111,7 @@ class Measurement:
         self.duration_s = perf_counter() - self._began
         self.executor.finish()
         for worker in self.executor.workers:
-            worker.check_kept()
+            worker.check_last()
 
     def harness_cost(self) -> dict[str, float]:
         """What the workers' clocks added up: totals in seconds, and the samples that they completed."""
@@ -154,7 +159,7 @@ def measure(job: Job, plugins: Plugins, channel: Channel) -> None:
     work.load()
     channel.phase("warmup")
     samples = work.warm_up()
-    printed = work.executor.first(partial(fingerprint, count=len(work.dataset)))
+    printed = work.executor.first(partial(fingerprint, samples=work.printed))
     complexity = work.executor.first(partial(Worker.complexity, measure=work.framework.complexity))
     channel.phase("calibrate")
     calibration = work.calibrate(samples)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 
-from mlharness.errors import MlharnessError, RunError, UserError
+from mlharness.errors import PLUGIN_RAISES, MlharnessError, RunError, UserError
 from mlharness.manifest.files import resolve
 from mlharness.plan import RunPlan
 from mlharness.plugins import Plugins
@@ -42,7 +42,7 @@ def blaming(plugin: str, what: str) -> Iterator[None]:
         yield
     except MlharnessError:
         raise
-    except Exception as error:
+    except PLUGIN_RAISES as error:
         raise RunError(
             f"{plugin}: {what} failed: {type(error).__name__}: {error}", "The run directory's runner.log has the trace."
         ) from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlharness.errors import MlharnessError, RunError
+from mlharness.errors import PLUGIN_RAISES, MlharnessError, RunError
 from mlharness.plan import PlannedStep, RunPlan
 from mlharness.providers import Array, Arrays, Context, StepFunction
 from mlharness.registrars import Catalog
@@ -58,7 +58,7 @@ class Pipeline:
                     arrays = tuple(array[0] for array in out)
                 else:
                     arrays = as_tuple(step.call(arrays, context))
-            except Exception as error:
+            except PLUGIN_RAISES as error:
                 raise step_failure(self.stage, step.name, step.plugin, f"sample {index}", error) from error
         return arrays
 
@@ -74,7 +74,7 @@ class Pipeline:
         for step in self.steps:
             try:
                 arrays = self._batch_step(step, arrays, context, len(indices))
-            except Exception as error:
+            except PLUGIN_RAISES as error:
                 raise step_failure(self.stage, step.name, step.plugin, f"samples {list(indices)[:8]}", error) from error
         return arrays[0] if len(arrays) == 1 else list(arrays)
 
@@ -98,7 +98,7 @@ def as_tuple(result: Arrays | Array) -> Arrays:
     return result if isinstance(result, tuple) else (result,)
 
 
-def step_failure(stage: str, step: str, plugin: str, where: str, error: Exception) -> RunError:
+def step_failure(stage: str, step: str, plugin: str, where: str, error: BaseException) -> RunError:
     """The failed run that an exception in a step is: it names the plugin, the step and the sample."""
     trace = "The run directory's runner.log has the trace."
     what = f"{plugin}: " * bool(plugin) + f"{stage} step {step!r} failed on {where}"
@@ -128,6 +128,6 @@ def _bind_step(step: PlannedStep, catalog: Catalog, stage: str, shared: Mapping[
         call = make(**step.parameters, **extra)
     except MlharnessError:
         raise
-    except Exception as error:
+    except PLUGIN_RAISES as error:
         raise step_failure(stage, step.name, step.plugin, "making it", error) from error
     return BoundStep(step.name, call, batch, provider.serial, step.plugin)

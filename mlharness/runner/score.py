@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mlharness.errors import MlharnessError, RunError
+from mlharness.errors import PLUGIN_RAISES, MlharnessError, RunError
 from mlharness.plan import PlannedMetric
 from mlharness.plugins import Plugins
 from mlharness.providers import Array, ResponseSpec, Score
@@ -34,7 +34,7 @@ def score(job: Job, plugins: Plugins, channel: Channel) -> None:
         found = describe(provider.score(responses, dataset.label, metric.options))
     except MlharnessError:
         raise
-    except Exception as error:
+    except PLUGIN_RAISES as error:
         raise metric_failure(metric, error) from error
     channel.send("scored", **found)
 
@@ -77,6 +77,6 @@ def decode(data: str, spec: ResponseSpec, index: int) -> Array:
         ) from error
 
 
-def metric_failure(metric: PlannedMetric, error: Exception) -> RunError:
+def metric_failure(metric: PlannedMetric, error: BaseException) -> RunError:
     """The failed run that an exception in a metric is."""
     return RunError(f"metric {metric.name!r} of {metric.plugin} failed: {type(error).__name__}: {error}")

@@ -5,13 +5,15 @@ Its clocks add up what the framework took and what mlharness took; nothing else 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from time import perf_counter_ns
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from mlharness.errors import RunError
+from mlharness.errors import PLUGIN_RAISES, RunError
 from mlharness.plan import RunPlan
 from mlharness.providers import Array, Complexity, MeasureComplexity, Predictor, TensorSpec
 from mlharness.runner import loadgen
@@ -19,6 +21,10 @@ from mlharness.runner.library import SampleLibrary
 from mlharness.runner.opening import blaming
 from mlharness.runner.pipeline import Pipeline
 from mlharness.runner.responses import ResponseWriter, make_writer
+
+LOOK_EVERY_NS = 1_000_000_000
+"""How long outputs may go unlooked at: what is not finite is found within about this time."""
+Form: TypeAlias = tuple[Any, ...]
 
 
 class Worker:
@@ -31,6 +37,7 @@ class Worker:
         postprocess: the timed steps.
         plan: says the batch size and the response.
         counters: shared memory; slot ``number`` counts completed samples.
+        busy: shared memory; slot ``number`` says since when, and with what, the worker is busy.
     """
 
     def __init__(
@@ -41,24 +48,26 @@ class Worker:
         postprocess: Pipeline,
         plan: RunPlan,
         counters: memoryview,
+        busy: memoryview,
     ) -> None:
         self.number = number
         self.inputs, self.outputs = predictor.inputs, predictor.outputs
         self.predict_ns = self.postprocess_ns = self.harness_ns = self.batches = 0
-        self.kept: list[tuple[list[Array], Sequence[int]]] = []
         self.complete: Callable[[list[loadgen.Response]], None] = _drop
         self._predictor = predictor
         self._predict = predictor.predict
         self._library = library
         self._postprocess = postprocess
         self._plan = plan
-        self._counters = counters
+        self._counters, self._busy = counters, busy
         self._buffers: list[Array] = []
         self._gather = library.gather
         self.answer: Callable[[Sequence[int], Sequence[int]], None] = self._answer_batch
         """Compute and complete these samples: ids and indices of one query, or of part of one."""
         self._writer: ResponseWriter | None = None
-        self._keep_next = 1
+        self._forms: set[Form] = set()
+        """Forms of outputs that have been checked and found as promised."""
+        self._look_at, self._look_after_ns = 1, 0
         self._last: tuple[list[Array], Sequence[int]] | None = None
 
     def warm_up(self, indices: Sequence[int]) -> None:
@@ -85,11 +94,14 @@ class Worker:
         """From now on samples are completed to LoadGen, and the clocks count from zero."""
         self.complete = loadgen.complete
         self.predict_ns = self.postprocess_ns = self.harness_ns = self.batches = 0
-        self.kept, self._keep_next, self._last = [], 1, None
+        self._look_at, self._look_after_ns, self._last = 1, 0, None
 
     def outputs_of(self, indices: Sequence[int]) -> list[Array]:
         """The predictor's outputs for loaded samples, without postprocessing, completed to nobody."""
-        return self._call(self._gather(indices, self._buffers), indices)
+        self._busy[self.number] = perf_counter_ns() & ~1
+        outputs = self._call(self._gather(indices, self._buffers), indices)
+        self._busy[self.number] = 0
+        return outputs
 
     def complexity(self, measure: MeasureComplexity | None) -> Complexity | None:
         """How large the model is, as its framework counts it; None when it cannot say."""
@@ -108,60 +120,84 @@ class Worker:
 
     def _answer_batch(self, ids: Sequence[int], indices: Sequence[int]) -> None:
         start = perf_counter_ns()
+        self._busy[self.number] = start & ~1
         batch = self._gather(indices, self._buffers)
         gathered = perf_counter_ns()
         outputs = self._call(batch, indices)
         predicted = perf_counter_ns()
+        self._busy[self.number] = start | 1
+        if form_of(outputs) not in self._forms:
+            self._check_form(outputs, indices)
+        rows = self._postprocess.on_batch(outputs, indices)
+        processed = perf_counter_ns()
         assert self._writer is not None, "warm_up makes the writer"
-        try:
-            rows = self._postprocess.on_batch(outputs, indices)
-            processed = perf_counter_ns()
-            responses = self._writer.write(rows, ids)
-        except Exception:
-            self._check(outputs, indices)  # the outputs are to blame, if they are not what was promised
-            raise
-        self.complete(responses)
+        self.complete(self._writer.write(rows, ids))
         self.batches += 1
-        self._last = answered = (outputs, indices)
-        if self.batches == self._keep_next:
-            # Kept for the check after the test; ever more rarely, so that few are held.
-            self.kept.append(answered)
-            self._keep_next += self.batches // 2 + 1
+        self._last = (outputs, indices)
+        if self.batches == self._look_at or processed > self._look_after_ns:
+            self._look(processed)
         self.predict_ns += predicted - gathered
         self.postprocess_ns += processed - predicted
         self._counters[self.number] += len(ids)
+        self._busy[self.number] = 0
         self.harness_ns += gathered - start + perf_counter_ns() - processed
 
-    def check_kept(self) -> None:
-        """Raise RunError when sampled outputs of the test, the last among them, were not what was promised."""
-        for outputs, indices in (*self.kept, *filter(None, [self._last])):
-            self._check(outputs, indices)
+    def check_last(self) -> None:
+        """Raise RunError when the last outputs of the test were not what was promised."""
+        if self._last is not None:
+            self._check(*self._last)
+
+    def _look(self, now_ns: int) -> None:
+        """Look whether the outputs just answered are finite: often in the beginning, then once in a while.
+
+        At once and not after the test, since a predictor may use its memory again for the next batch.
+        """
+        self._look_at = self.batches + self.batches // 2 + 1
+        self._look_after_ns = now_ns + LOOK_EVERY_NS
+        self.check_last()
 
     def close(self) -> None:
         """Close the predictor."""
         with blaming(self._plan.framework.plugin, f"closing instance {self.number}"):
             self._predictor.close()
 
+    def _check_form(self, outputs: list[Array], indices: Sequence[int]) -> None:
+        """As :meth:`_check`, but for the values; what is as promised is not looked at again."""
+        with self._naming(indices):
+            check_outputs(outputs, self._predictor.outputs, self._plan.model.outputs, len(indices))
+        self._forms.add(form_of(outputs))
+
     def _check(self, outputs: list[Array], indices: Sequence[int]) -> None:
         """Raise RunError, naming plugin, instance and samples, unless the outputs are what was promised."""
-        plan = self._plan
-        try:
-            check_outputs(outputs, self._predictor.outputs, plan.model.outputs, len(indices))
-            if not plan.model.allow_non_finite:
+        self._check_form(outputs, indices)
+        if not self._plan.model.allow_non_finite:
+            with self._naming(indices):
                 check_finite(outputs, self._predictor.outputs)
+
+    @contextmanager
+    def _naming(self, indices: Sequence[int]) -> Iterator[None]:
+        try:
+            yield
         except RunError as error:
-            where = f"{plan.framework.plugin}: instance {self.number} on samples {list(indices)[:8]}"
+            where = f"{self._plan.framework.plugin}: instance {self.number} on samples {list(indices)[:8]}"
             raise RunError(f"{where}: {error.message}", error.remedy) from error
 
     def _call(self, batch: dict[str, Array], indices: Sequence[int]) -> list[Array]:
         try:
             return self._predict(batch)
-        except Exception as error:
+        except PLUGIN_RAISES as error:
             raise RunError(
                 f"{self._plan.framework.plugin}: predict failed in instance {self.number} on samples "
                 f"{list(indices)[:8]}: {type(error).__name__}: {error}",
                 "The run directory's runner.log has the trace.",
             ) from error
+
+
+def form_of(outputs: object) -> Form:
+    """Kind, number, shapes and dtypes of what predict returned: all that can be told without looking at values."""
+    if type(outputs) is not list:
+        return (type(outputs),)
+    return tuple([(type(output), getattr(output, "shape", None), getattr(output, "dtype", None)) for output in outputs])
 
 
 def check_outputs(outputs: object, predictor: Sequence[TensorSpec], manifest: Sequence[TensorSpec], count: int) -> None:

@@ -95,7 +95,7 @@ def run_in_process(
             executor.issue(list(ids), [indices[place] for place in ids])
         executor.finish()
         for worker in executor.workers:
-            worker.check_kept()
+            worker.check_last()
     return InProcessRun(plan, responses, dataset, found.catalog)
 
 
@@ -125,9 +125,10 @@ def executor_of(plan: RunPlan, dataset: DataSet, plugins: Plugins) -> Iterator[t
     preprocess, postprocess = bind(plan, plugins.catalog)
     library = SampleLibrary(dataset, preprocess, len(plan.host.cores))
     counters = memoryview(array("q", [0] * plan.host.instances))
+    busy = memoryview(array("q", [0] * plan.host.instances))
 
     def make_worker(number: int) -> Worker:
-        return Worker(number, load_predictor(framework, plan), library, postprocess, plan, counters)
+        return Worker(number, load_predictor(framework, plan), library, postprocess, plan, counters, busy)
 
     executor = make_executor(plan, library, make_worker, _raise)
     try:

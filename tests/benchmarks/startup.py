@@ -22,7 +22,7 @@ def help_seconds() -> float:
 
 def seconds_before_loadgen(root: Path) -> tuple[float, float]:
     """From Enter to the phase ``measure``: without the phases ``load`` and ``calibrate``; and in all."""
-    bench = [sys.executable, "-m", "mlharness.cli.main", "bench", "digits-cnn", "--duration", "1", "--json"]
+    bench = [sys.executable, "-m", "mlharness", "bench", "digits-cnn", "--duration", "1", "--json"]
     start = time.perf_counter()
     stamps: dict[str, float] = {}
     with subprocess.Popen(

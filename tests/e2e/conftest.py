@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-MLH = (sys.executable, "-m", "mlharness.cli.main")
+MLH = (sys.executable, "-m", "mlharness")
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def test_a_new_plugin_is_discovered_and_benchmarked(tmp_path: Path, env: dict[st
     dist, elsewhere = tmp_path / "dist", tmp_path / "elsewhere"
     dist.mkdir()
     elsewhere.mkdir()
-    call(sys.executable, "-m", "mlharness.cli.main", "init", "plugin", "mine", env=env, cwd=tmp_path)
+    call(sys.executable, "-m", "mlharness", "init", "plugin", "mine", env=env, cwd=tmp_path)
     wheels = [build_wheel(KERNEL, dist, env), build_wheel(tmp_path / "mlharness-mine", dist, env)]
     assert templates_in(wheels[0]) == templates_in_source()
 

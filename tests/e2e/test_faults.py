@@ -112,6 +112,7 @@ def check_no_figure(result: Mapping[str, Any], *words: str) -> None:
 
 
 INSTANCE = ("mlh-fake-failing", "instance", "samples [")
+AT_WORK = "in predict of mlh-fake-failing"
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
@@ -119,36 +120,54 @@ INSTANCE = ("mlh-fake-failing", "instance", "samples [")
     ("fault", "words"),
     [
         ("raise", (*INSTANCE, "predict failed", "ValueError: no more")),
-        ("exit", ("exit code 0 without a word", "'measure'")),
-        ("abort", ("SIGABRT", "'measure'")),
-        ("segfault", ("SIGSEGV", "'measure'")),
-        ("kill", ("SIGKILL", "memory", "'measure'")),
-        ("hang", ("no sign of life for 2 s", "'measure'", "--stall-timeout")),
+        ("sys-exit", (*INSTANCE, "predict failed", "SystemExit: 0")),
+        ("keyboard-interrupt", (*INSTANCE, "predict failed", "KeyboardInterrupt")),
+        ("children", (*INSTANCE, "predict failed")),
+        ("exit", (AT_WORK, "exit code 0 without a word", "'measure'")),
+        ("abort", (AT_WORK, "SIGABRT", "'measure'")),
+        ("segfault", (AT_WORK, "SIGSEGV", "'measure'")),
+        ("kill", (AT_WORK, "SIGKILL", "memory", "'measure'")),
+        ("hang", (AT_WORK, "no sign of life for 3 s", "'measure'", "--stall-timeout")),
+        ("hang-in-one", (AT_WORK, "no sign of life for 3 s", "'measure'")),
         ("too-few-rows", (*INSTANCE, "'y' has 0 rows")),
         ("other-dtype", (*INSTANCE, "'y' is float64")),
         ("other-shape", (*INSTANCE, "'y' has the shape", "2]")),
         ("no-outputs", (*INSTANCE, "0 outputs")),
+        ("one-too-many", (*INSTANCE, "2 outputs")),
         ("not-finite", (*INSTANCE, "'y' is not finite")),
     ],
 )
 def test_a_fault_in_the_timed_path(
     spoil: Spoil, tmp_path: Path, scenario: str, fault: str, words: tuple[str, ...]
 ) -> None:
-    """A second and a half after loading, which is after warm-up and calibration and within LoadGen's test."""
-    options = ("--option", f"fault={fault}", "--option", "after_s=1.5", "--target-qps", "3000", "--duration", "3")
-    ran = spoil(write(tmp_path), "--scenario", scenario, "--stall-timeout", "2", *options)
+    """Half a second into a test that would last for much longer than a faulty run may."""
+    options = ("--option", f"fault={fault}", "--option", "after_s=0.5", "--target-qps", "3000", "--duration", "30")
+    ran = spoil(write(tmp_path), "--scenario", scenario, "--stall-timeout", "3", *options)
     check_failed(ran, *words)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 @pytest.mark.parametrize(
-    ("fault", "words"), [("twice", ("LoadGen noted", "errors")), ("never", ("no sign of life for 2 s", "'measure'"))]
+    ("fault", "words"),
+    [("other-dtype", "'y' is float64"), ("other-shape", "'y' has the shape"), ("one-too-many", "2 outputs")],
+)
+def test_one_wrong_call_is_enough(spoil: Spoil, tmp_path: Path, scenario: str, fault: str, words: str) -> None:
+    """Also where a step stands between the outputs and the response."""
+    options = ("--option", f"fault={fault}", "--option", "once=true", "--option", "after_s=0.5")
+    path = write(tmp_path, postprocess=[{"tensor.cast": {"dtype": "float32"}}])
+    ran = spoil(path, "--scenario", scenario, "--target-qps", "3000", "--duration", "30", *options)
+    check_failed(ran, *INSTANCE, words)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize(
+    ("fault", "words"), [("twice", ("LoadGen noted", "errors")), ("never", ("no sign of life for 3 s", "'measure'"))]
 )
 def test_an_executor_that_answers_twice_or_never(
     spoil: Spoil, tmp_path: Path, scenario: str, fault: str, words: tuple[str, ...]
 ) -> None:
-    options = ("--option", f"fault={fault}", "--option", "after_s=60", "--target-qps", "500", "--duration", "1")
-    check_failed(spoil(write(tmp_path), "--scenario", scenario, "--stall-timeout", "2", *options), *words)
+    options = ("--option", f"fault={fault}", "--option", "after_s=60", "--target-qps", "500", "--duration", "30")
+    check_failed(spoil(write(tmp_path), "--scenario", scenario, "--stall-timeout", "3", *options), *words)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
@@ -157,6 +176,7 @@ def test_the_thousandth_call(spoil: Spoil, tmp_path: Path, scenario: str) -> Non
     check_failed(spoil(write(tmp_path), *options), *INSTANCE, "ValueError: no more")
 
 
+@pytest.mark.parametrize("scenario", SCENARIOS)
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
@@ -166,31 +186,38 @@ def test_the_thousandth_call(spoil: Spoil, tmp_path: Path, scenario: str) -> Non
         ("other-dtype", (*INSTANCE, "float64", "the predictor declares float32")),
         ("other-shape", (*INSTANCE, "shape [1, 2]")),
         ("no-outputs", (*INSTANCE, "0 outputs")),
-        ("segfault", ("SIGSEGV", "'warmup'")),
-        ("hang", ("no sign of life for 2 s", "'warmup'")),
+        ("segfault", (AT_WORK, "SIGSEGV", "'warmup'")),
+        ("hang", (AT_WORK, "no sign of life for 3 s", "'warmup'")),
     ],
 )
-def test_a_fault_in_the_first_call(spoil: Spoil, tmp_path: Path, fault: str, words: tuple[str, ...]) -> None:
-    check_failed(spoil(write(tmp_path), "--stall-timeout", "2", "--option", f"fault={fault}"), *words)
+def test_a_fault_in_the_first_call(
+    spoil: Spoil, tmp_path: Path, scenario: str, fault: str, words: tuple[str, ...]
+) -> None:
+    options = ("--scenario", scenario, "--target-qps", "100", "--stall-timeout", "3", "--option", f"fault={fault}")
+    check_failed(spoil(write(tmp_path), *options), *words)
 
 
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
         ("raise", ("mlh-fake-failing", "loading failing", "ValueError: no more")),
-        ("exit", ("exit code 0 without a word", "'load'")),
-        ("hang", ("no sign of life for 2 s", "'load'")),
+        ("exit", ("the runner of mlh-fake-failing", "exit code 0 without a word", "'load'")),
+        ("hang", ("the runner of mlh-fake-failing", "no sign of life for 3 s", "'load'")),
     ],
 )
 def test_a_fault_while_the_model_is_loaded(spoil: Spoil, tmp_path: Path, fault: str, words: tuple[str, ...]) -> None:
-    options = ("--option", f"fault={fault}", "--option", "in_load=true", "--stall-timeout", "2")
+    options = ("--option", f"fault={fault}", "--option", "in_load=true", "--stall-timeout", "3")
     check_failed(spoil(write(tmp_path), *options), *words)
 
 
-@pytest.mark.parametrize(("stage", "after_s"), [("preprocess", 0), ("postprocess", 0), ("postprocess", 2)])
-def test_a_step_that_raises_is_named_with_its_sample(spoil: Spoil, tmp_path: Path, stage: str, after_s: float) -> None:
+@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize(("stage", "after_s"), [("preprocess", 0), ("postprocess", 0), ("postprocess", 0.5)])
+def test_a_step_that_raises_is_named_with_its_sample(
+    spoil: Spoil, tmp_path: Path, stage: str, after_s: float, scenario: str
+) -> None:
     path = write(tmp_path, **{stage: [{"fake.raise": {"after_s": after_s}}]})
-    ran = spoil(path, "--option", "after_s=1000", "--duration", "3")
+    options = ("--scenario", scenario, "--target-qps", "1000", "--option", "after_s=1000", "--duration", "30")
+    ran = spoil(path, *options)
     check_failed(ran, "mlh-fake-failing", f"{stage} step 'fake.raise'", "sample", "ValueError: not today")
     assert "Traceback" in (ran.run / "runner.log").read_text("utf-8")
 
@@ -247,9 +274,20 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_a_disk_that_fills_during_the_run(spoil: Spoil, tmp_path: Path, small_disk: Path, scenario: str) -> None:
-    options = ("--option", "fault=fill", "--option", "after_s=1.5", "--target-qps", "3000", "--duration", "3")
+    options = ("--option", "fault=fill", "--option", "after_s=0.5", "--target-qps", "3000", "--duration", "3")
     ran = spoil(write(tmp_path), "--scenario", scenario, *options, root=small_disk / "runs")
     check_failed(ran, "the disk of", "is full", str(small_disk))
+
+
+def test_people_read_one_message_and_no_figure(fakes: dict[str, str], bench: Bench, tmp_path: Path) -> None:
+    options = ("--option", "fault=raise", "--option", "after_s=0.5", "--duration", "30")
+    ran = bench(write(tmp_path), *options, env=fakes)
+    assert ran.code == 3
+    told = ran.out + ran.err
+    assert told.count("predict failed in instance 0") == 1
+    assert "FAILED" in ran.out
+    for figure in (" ms", "samples/s", "percentile", "latency"):
+        assert figure not in ran.out
 
 
 def test_an_observer_that_raises_is_a_warning(bench: Bench, fakes: dict[str, str]) -> None:

@@ -40,7 +40,7 @@ SOAKS = {
 def run(soak: Soak, root: Path, seconds: float) -> tuple[Curve, Curve]:
     """mlharness, then the bare system with the very settings of that run."""
     bench = (*soak.arguments, "--duration", f"{seconds:g}", "--json", "-q", "--output", str(root))
-    ours = watch(python("mlharness.cli.main", "bench", *bench), root, seconds, runs_module("mlharness.runner"))
+    ours = watch(python("mlharness", "bench", *bench), root, seconds, runs_module("mlharness.runner"))
     (done,) = root.iterdir()
     bare = python(soak.bare, str(done), str(root / "bare"))
     return ours, watch(bare, root, seconds, runs_module(soak.bare))

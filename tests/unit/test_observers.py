@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pluggy
 import pytest
 
 from mlharness import hookimpl, hookspecs
+from mlharness.interrupts import SIGNALS, interruptible
 from mlharness.observers import Observers
 from mlharness.payloads import PhaseStarted, Progress, RunFinished, RunStarted
 
@@ -94,8 +96,27 @@ def test_the_same_failure_every_second_is_one_warning() -> None:
     assert len(told.warnings) == 1
 
 
-def test_an_interrupt_is_no_failure_of_an_observer() -> None:
+@pytest.mark.parametrize("raised", [KeyboardInterrupt(), SystemExit(0)])
+def test_an_observer_that_leaves_has_failed(raised: BaseException) -> None:
+    told = observers(raiser=Raiser(raised))
+    told.watch("run-1").progress("measure", 5, None, 1.0)
+    assert len(told.warnings) == 1
+    assert type(raised).__name__ in told.warnings[0]
+
+
+def test_an_interrupt_by_the_user_is_no_failure_of_an_observer() -> None:
     told = observers(raiser=Raiser(KeyboardInterrupt()))
-    with pytest.raises(KeyboardInterrupt):
-        told.watch("run-1").progress("measure", 5, None, 1.0)
+    before = [signal.getsignal(number) for number in (*SIGNALS, signal.SIGALRM)]
+
+    def interrupted() -> None:
+        with interruptible():
+            signal.raise_signal(signal.SIGINT)
+            told.watch("run-1").progress("measure", 5, None, 1.0)
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
+    finally:
+        for number, former in zip((*SIGNALS, signal.SIGALRM), before, strict=True):
+            signal.signal(number, former)
     assert told.warnings == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -17,8 +18,10 @@ import pytest
 from mlharness import supervise
 from mlharness.errors import RunError, UserError
 from mlharness.interrupts import SIGNALS, Interrupts, interruptible
+from mlharness.plan import PlannedStep
 from mlharness.runner.job import FetchJob, Job
 from mlharness.supervise import Outcome, RunnerBug, Watch, run
+from tests.unit.runner.making import a_plan
 
 HEAD = """#!{python} -I
 import json, mmap, os, signal, subprocess, sys, time
@@ -156,7 +159,7 @@ def test_phases_and_progress_are_told(run_script: RunScript, monkeypatch: pytest
     body = """
 phase("samples", total=10)
 view = memoryview(mmap.mmap(counters, 0)).cast("q")
-view[0], view[-1] = 3, 4
+view[0], view[4095] = 3, 4
 time.sleep(0.2)
 send("total", total=20)
 time.sleep(0.2)
@@ -236,14 +239,52 @@ send("done")
     assert run_script(body).messages == []
 
 
+@pytest.mark.parametrize(
+    ("mark", "words"),
+    [(0, "instance 1 in predict of builtin-null"), (1, "instance 1 in postprocessing (tensor.argmax)")],
+)
+def test_one_instance_that_hangs_while_others_go_on(
+    run_script: RunScript, monkeypatch: pytest.MonkeyPatch, mark: int, words: str
+) -> None:
+    monkeypatch.setattr(supervise, "REDRAW_S", 0.01)
+    body = f"""
+view = memoryview(mmap.mmap(counters, 0)).cast("q")
+phase("measure", stall_s=0.3)
+view[4096 + 1] = time.perf_counter_ns() & ~1 | {mark}
+for n in range(1000):
+    view[0] += 1
+    time.sleep(0.01)
+send("done")
+"""
+    job = Job("measure", directory="nowhere", plan=a_plan(postprocess=(PlannedStep("tensor.argmax", "p", {}),)))
+    with pytest.raises(RunError, match=re.escape(f"{words} gave no sign of life for 0.3 s in phase 'measure'")):
+        run_script(body, job=job)
+
+
+def test_a_crash_is_blamed_on_whoever_was_at_work(run_script: RunScript) -> None:
+    body = """
+view = memoryview(mmap.mmap(counters, 0)).cast("q")
+phase("{}")
+view[4096] = {}
+os.kill(os.getpid(), signal.SIGSEGV)
+time.sleep(600)
+"""
+    job = Job("measure", directory="nowhere", plan=a_plan())
+    with pytest.raises(RunError, match="instance 0 in predict of builtin-null was killed by SIGSEGV"):
+        run_script(body.format("measure", 2), job=job)
+    with pytest.raises(RunError, match="the runner of builtin-null was killed by SIGSEGV in phase 'load'"):
+        run_script(body.format("load", 0), job=job)
+
+
 def test_whatever_interrupts_the_wait_ends_the_runner_and_its_children(
     run_script: RunScript, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervise, "REDRAW_S", 0.01)
     body = """
 child = subprocess.Popen(["sleep", "600"])
+apart = subprocess.Popen(["sleep", "600"], start_new_session=True)
 with open({file!r}, "w") as file:
-    json.dump([os.getpid(), child.pid], file)
+    json.dump([os.getpid(), child.pid, apart.pid], file)
 phase("measure")
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 time.sleep(600)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -37,8 +39,9 @@ from mlharness.registrars import (
 
 
 def mark() -> None:
-    """Note that the fault has come."""
-    if name := os.environ.get("MLH_FAKE_MARK"):
+    """Note that the fault has come: the file's time is that of the first."""
+    name = os.environ.get("MLH_FAKE_MARK")
+    if name and not Path(name).exists():
         Path(name).touch()
 
 
@@ -64,9 +67,34 @@ def die(outputs: list[Array]) -> list[Array]:
     return outputs
 
 
+def leave_in_peace(outputs: list[Array]) -> list[Array]:
+    raise SystemExit(0)
+
+
+def interrupt(outputs: list[Array]) -> list[Array]:
+    raise KeyboardInterrupt
+
+
+def leave_children(outputs: list[Array]) -> list[Array]:
+    """Raise, with one child in this process's group and one in a session of its own."""
+    subprocess.Popen(["sleep", "3600"])  # noqa: S607  # wherever sleep is
+    subprocess.Popen(["sleep", "3600"], start_new_session=True)  # noqa: S607  # the same
+    return explode(outputs)
+
+
 def sleep(outputs: list[Array]) -> list[Array]:
     time.sleep(3600)
     return outputs
+
+
+def sleep_in_one(outputs: list[Array]) -> list[Array]:
+    """Hang in the first instance that comes here; the others go on."""
+    if HANGING.acquire(blocking=False):
+        return sleep(outputs)
+    return outputs
+
+
+HANGING = threading.Lock()
 
 
 def fill(outputs: list[Array]) -> list[Array]:
@@ -98,33 +126,63 @@ FAULTS: dict[str, Callable[[list[Array]], list[Array]]] = {
     "abort": give_up,
     "segfault": crash,
     "kill": die,
+    "sys-exit": leave_in_peace,
+    "keyboard-interrupt": interrupt,
+    "children": leave_children,
     "hang": sleep,
+    "hang-in-one": sleep_in_one,
     "fill": fill,
     "not-finite": lambda outputs: [output * np.nan for output in outputs],
     "too-few-rows": lambda outputs: [output[:0] for output in outputs],
     "other-dtype": lambda outputs: [output.astype(np.float64) for output in outputs],
     "other-shape": lambda outputs: [np.repeat(output, 2, axis=1) for output in outputs],
     "no-outputs": lambda outputs: [],
+    "one-too-many": lambda outputs: [*outputs, *outputs],
     "twice": same,
     "never": same,
 }
 
 
+class Tests:
+    """Knows since when LoadGen's test goes on in this process: warm-up and calibration take as long as they like."""
+
+    began: float | None = None
+
+    @classmethod
+    def watch(cls) -> None:
+        """Learn of the test's beginning from the workers."""
+        from mlharness.runner.worker import Worker
+
+        whole = Worker.begin_test
+
+        def begin_test(self: Any) -> None:
+            cls.began = time.monotonic()
+            whole(self)
+
+        Worker.begin_test = begin_test  # type: ignore[method-assign]  # a fake, and the last to be loaded
+
+    @classmethod
+    def lasts(cls, seconds: float) -> bool:
+        """True when the test has gone on for so long; at once for no time at all."""
+        return not seconds or (cls.began is not None and time.monotonic() >= cls.began + seconds)
+
+
 class FailingPredictor:
-    """Answers ones, not too fast, until so many seconds after it was loaded, and for so many calls at least."""
+    """Answers ones, not too fast, until LoadGen's test has lasted for so long, and for so many calls at least."""
 
     def __init__(self, model: Model, options: Mapping[str, Any]) -> None:
         self.inputs, self.outputs = model.inputs, [TensorSpec("y", "float32", (None, 1))]
-        self._fault, self._from = FAULTS[options["fault"]], time.monotonic() + options["after_s"]
-        self._calls_left = options["after_calls"]
+        self._fault, self._after_s = FAULTS[options["fault"]], options["after_s"]
+        self._calls_left, self._once, self._over = options["after_calls"], options["once"], False
 
     def predict(self, batch: dict[str, Array]) -> list[Array]:
         time.sleep(1e-4)
         outputs: list[Array] = [np.ones((len(next(iter(batch.values()))), 1), np.float32)]
         self._calls_left -= 1
-        if self._calls_left >= 0 or time.monotonic() < self._from:
+        if self._calls_left >= 0 or self._over or not Tests.lasts(self._after_s):
             return outputs
         mark()
+        self._over = self._once
         return self._fault(outputs)
 
     def close(self) -> Sequence[Any]:
@@ -137,6 +195,7 @@ def load(model: Model, device: str, options: Mapping[str, Any], trace: Any = Non
     if options["in_load"]:
         mark()
         FAULTS[options["fault"]]([])
+    Tests.watch()
     return FailingPredictor(model, options)
 
 
@@ -170,11 +229,10 @@ def version() -> str:
 
 
 def make_raise(after_s: float) -> StepFunction:
-    """Raises on every sample, so many seconds after it was made."""
-    begin = time.monotonic() + after_s
+    """Raises on every sample, once LoadGen's test has lasted for so long."""
 
     def step(arrays: Arrays, context: Context) -> Arrays:
-        if time.monotonic() < begin:
+        if not Tests.lasts(after_s):
             return arrays
         mark()
         raise ValueError("not today")
@@ -240,7 +298,8 @@ def mlh_register_metrics(registrar: MetricRegistrar) -> None:
 def mlh_register_frameworks(registrar: FrameworkRegistrar) -> None:
     options = (
         Option("fault", "string", "What happens.", default="raise", choices=tuple(FAULTS)),
-        Option("after_s", "number", "How long it works before, seconds.", default=0.0),
+        Option("after_s", "number", "How long LoadGen's test goes well before, seconds.", default=0.0),
+        Option("once", "boolean", "Whether it happens in one call of each instance only.", default=False),
         Option("after_calls", "integer", "How many calls it works before.", default=0),
         Option("in_load", "boolean", "Whether it happens when the model is loaded.", default=False),
     )
@@ -255,7 +314,7 @@ def mlh_register_datasets(registrar: DataSetRegistrar) -> None:
 
 @hookimpl
 def mlh_register_steps(registrar: StepRegistrar) -> None:
-    after = Option("after_s", "number", "How long it works before, seconds.", default=0.0)
+    after = Option("after_s", "number", "How long LoadGen's test goes well before, seconds.", default=0.0)
     registrar.step("fake.raise", make_raise, parameters=(after,))
 
 

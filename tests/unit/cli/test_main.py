@@ -155,7 +155,7 @@ def test_a_broken_pipe_is_quiet() -> None:
     os.close(reader)
     with os.fdopen(writer, "w") as pipe:
         ended = subprocess.run(
-            [sys.executable, "-m", "mlharness.cli.main", "plugins", "--json"],
+            [sys.executable, "-m", "mlharness", "plugins", "--json"],
             stdout=pipe,
             stderr=subprocess.PIPE,
             text=True,

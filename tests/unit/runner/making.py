@@ -25,7 +25,7 @@ from mlharness.plan import (
     RunPlan,
 )
 from mlharness.providers import Array, Arrays, ResponseSpec, TensorSpec
-from mlharness.runner.channel import COUNTERS, Channel
+from mlharness.runner.channel import SHARED_BYTES, Channel
 from mlharness.runner.library import SampleLibrary
 from mlharness.runner.pipeline import BoundStep, Pipeline
 
@@ -143,7 +143,7 @@ def a_channel() -> Iterator[tuple[Channel, Callable[[], list[dict[str, Any]]]]]:
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     with tempfile.TemporaryFile() as shared:
-        shared.truncate(COUNTERS * 8)
+        shared.truncate(SHARED_BYTES)
 
         def sent() -> list[dict[str, Any]]:
             try:

@@ -74,9 +74,9 @@ def fail_elsewhere(body: str) -> tuple[int, list[dict[str, Any]], str]:
     program = f"""
 import os, sys, tempfile, threading, time
 from mlharness.errors import RunError
-from mlharness.runner.channel import COUNTERS, Channel
+from mlharness.runner.channel import SHARED_BYTES, Channel
 shared = tempfile.TemporaryFile()
-shared.truncate(COUNTERS * 8)
+shared.truncate(SHARED_BYTES)
 channel = Channel(1, shared.fileno())
 {body}
 """
@@ -105,9 +105,10 @@ def test_counters_are_seen_by_whoever_shares_the_file() -> None:
     try:
         with a_channel() as (channel, _):
             assert len(channel.counters) * channel.counters.itemsize == COUNTERS * 8
-            channel.counters[7] = 2**62
+            channel.counters[COUNTERS - 1] = 2**62
+            channel.busy[0] = 5
             assert isinstance(channel, Channel)
-            assert channel.counters[7] == 2**62
+            assert (channel.counters[COUNTERS - 1], channel.busy[0]) == (2**62, 5)
     finally:
         os.close(reader)
         os.close(writer)

@@ -28,8 +28,8 @@ class FakeWorker:
         return [np.stack([self._output(index) for index in indices])]
 
 
-def take(output: Callable[[int], Array], count: int = 100) -> dict[str, Any]:
-    return fingerprint(cast("Worker", FakeWorker(output)), count)
+def take(output: Callable[[int], Array], samples: int = SAMPLES) -> dict[str, Any]:
+    return fingerprint(cast("Worker", FakeWorker(output)), samples)
 
 
 def model(index: int) -> Array:
@@ -81,12 +81,12 @@ def test_what_is_not_finite_leaves_numbers_that_json_can_hold(value: float) -> N
 
 
 def test_few_samples_and_outputs_of_one_number() -> None:
-    found = take(lambda index: np.array(index, np.int64), count=2)
+    found = take(lambda index: np.array(index, np.int64), samples=2)
     assert found["samples"] == 2
     assert take(lambda index: np.zeros(0, np.float32))["sketch"][0] == [0.0] * PROJECTIONS
 
 
 def test_a_model_of_a_fixed_batch_is_asked_for_whole_batches() -> None:
     worker = FakeWorker(model, batch=8)
-    assert fingerprint(cast("Worker", worker), 100) == take(model)
+    assert fingerprint(cast("Worker", worker), SAMPLES) == take(model)
     assert worker.asked == [[index] * 8 for index in range(SAMPLES)]

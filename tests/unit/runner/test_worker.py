@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
+from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ import pytest
 from mlharness.errors import RunError
 from mlharness.providers import Array, Arrays, TensorSpec
 from mlharness.runner import loadgen
+from mlharness.runner import worker as worker_module
 from mlharness.runner.pipeline import Pipeline
-from mlharness.runner.worker import Worker, check_finite, check_outputs
+from mlharness.runner.worker import LOOK_EVERY_NS, Worker, check_finite, check_outputs
 from tests.unit.runner.making import AFTER, FakeDataSet, FakePredictor, Y, a_library, a_metric, a_plan, step
 
 FREE = TensorSpec("y", "float32", (None, None))
@@ -34,9 +36,10 @@ class Case:
         self.predictor = predictor or FakePredictor()
         self.completed: dict[int, bytes] = {}
         self.counters = memoryview(bytearray(8 * 8)).cast("q")
+        self.busy = memoryview(bytearray(8 * 8)).cast("q")
         library = a_library(FakeDataSet(10, sample), inputs=inputs)
         library.load(range(10))
-        self.worker = Worker(number, self.predictor, library, postprocess, a_plan(**plan), self.counters)
+        self.worker = Worker(number, self.predictor, library, postprocess, a_plan(**plan), self.counters, self.busy)
         self.worker.library_changed()
         self.worker.complete = self._complete
 
@@ -88,7 +91,6 @@ class TestAnswers:
         assert min(worker.predict_ns, worker.postprocess_ns, worker.harness_ns, worker.batches) > 0
         worker.begin_test()
         assert (worker.predict_ns, worker.postprocess_ns, worker.harness_ns, worker.batches) == (0, 0, 0, 0)
-        assert worker.kept == []
         assert worker.complete is loadgen.complete
 
     def test_ragged_samples_are_answered_in_batches_of_equal_shapes(self) -> None:
@@ -149,18 +151,18 @@ class TestFailures:
         Case(FakePredictor(spoil), model={"allow_non_finite": True}).worker.warm_up([0, 1])
 
     @pytest.mark.parametrize("allowed", [False, True])
-    def test_numbers_that_are_not_finite_in_the_test_are_found_after_it(self, allowed: bool) -> None:
+    def test_numbers_that_are_not_finite_in_the_test_are_found_at_once(self, allowed: bool) -> None:
         predictor = FakePredictor(lambda outputs: [outputs[0] * (np.nan if len(predictor.batches) > 1 else 1)])
         case = Case(predictor, model={"allow_non_finite": allowed})
         case.worker.warm_up([0])
-        case.worker.answer([1], [1])
         if allowed:
-            case.worker.check_kept()
+            case.worker.answer([1], [1])
+            case.worker.check_last()
         else:
-            with pytest.raises(RunError, match="not finite"):
-                case.worker.check_kept()
+            with pytest.raises(RunError, match=r"samples \[1\]: output 'y' is not finite"):
+                case.worker.answer([1], [1])
 
-    def test_the_last_outputs_are_checked_whatever_was_kept_before(self) -> None:
+    def test_the_last_outputs_are_looked_at_whatever_was_looked_at_before(self) -> None:
         case = Case(predictor := FakePredictor(lambda outputs: [outputs[0] * (np.nan if bad else 1)]))
         bad = False
         case.worker.warm_up([0])
@@ -169,16 +171,49 @@ class TestFailures:
             case.worker.answer([id_], [0])
         assert len(predictor.batches) == 1001
         with pytest.raises(RunError, match="not finite"):
-            case.worker.check_kept()
+            case.worker.check_last()
 
-    def test_few_outputs_are_kept_for_that_check_the_first_among_them(self) -> None:
+    def test_outputs_are_looked_at_now_and_then_the_first_among_them(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        looked = []
+        monkeypatch.setattr(worker_module, "check_finite", lambda outputs, specs: looked.append(outputs))
         case = Case()
         case.worker.warm_up([0])
         for id_ in range(2000):
             case.worker.answer([id_], [id_ % 10])
-        assert 5 <= len(case.worker.kept) <= 40
-        (output,), indices = case.worker.kept[0]
-        assert (output.tolist(), list(indices)) == ([[0.0, 0.0]], [0])
+        assert 5 <= len(looked) <= 60
+
+    def test_within_about_a_second_one_is_looked_at(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        case = Case(predictor := FakePredictor(lambda outputs: [outputs[0] * (np.nan if bad else 1)]))
+        bad = False
+        case.worker.warm_up([0])
+        for id_ in range(200):
+            case.worker.answer([id_], [0])
+        bad = True
+        monkeypatch.setattr(worker_module, "perf_counter_ns", lambda: perf_counter_ns() + 2 * LOOK_EVERY_NS)
+        with pytest.raises(RunError, match="not finite"):
+            case.worker.answer([200], [0])
+        assert len(predictor.batches) == 202
+
+    def test_a_predictor_that_leaves_the_process_has_failed(self) -> None:
+        def leave(outputs: list[Array]) -> Any:
+            raise SystemExit(0)
+
+        with pytest.raises(RunError, match=r"builtin-null: predict failed in instance 0 .*SystemExit: 0"):
+            Case(FakePredictor(leave)).worker.warm_up([0])
+
+    def test_marks_say_since_when_and_with_what_it_is_busy(self) -> None:
+        seen = []
+
+        def look(outputs: list[Array]) -> list[Array]:
+            seen.append(case.busy[1])
+            return outputs
+
+        case = Case(FakePredictor(look), number=1)
+        before = perf_counter_ns()
+        case.worker.warm_up([0])
+        case.worker.answer([1], [0])
+        assert all(before - 2 < mark <= perf_counter_ns() and mark % 2 == 0 for mark in seen)
+        assert list(case.busy) == [0] * 8
 
 
 GOOD = np.zeros((2, 2), np.float32)
