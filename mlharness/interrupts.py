@@ -106,11 +106,10 @@ def interruptible() -> Iterator[Interrupts]:
             interrupts.close()
 
 
-def check_interrupt() -> None:
-    """Raise KeyboardInterrupt when a run goes on for which a signal has come; see :meth:`Interrupts.check`."""
+def interrupted() -> bool:
+    """True when a run goes on for which a signal has come."""
     interrupts = _CURRENT.get()
-    if interrupts is not None:
-        interrupts.check()
+    return interrupts is not None and interrupts.count > 0
 
 
 def _ignore() -> None:

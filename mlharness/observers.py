@@ -7,7 +7,7 @@ from typing import Any
 import pluggy
 
 from mlharness.errors import PLUGIN_RAISES
-from mlharness.interrupts import check_interrupt
+from mlharness.interrupts import interrupted
 from mlharness.payloads import PhaseStarted, Progress
 from mlharness.supervise import Watch
 
@@ -25,7 +25,8 @@ class Observers:
             try:
                 implementation.function(*[payload for _ in implementation.argnames])
             except PLUGIN_RAISES as error:  # isolation is the point: noted here, shown in the result
-                check_interrupt()  # a KeyboardInterrupt may be the user's
+                if isinstance(error, KeyboardInterrupt) and interrupted():
+                    raise  # the user's, who did not want to wait for the observer
                 plugin = implementation.plugin_name.partition(":")[0]
                 warning = f"observer {plugin} failed in {hook}: {type(error).__name__}: {error}"
                 if warning not in self.warnings:

@@ -140,13 +140,77 @@ def test_a_second_ctrl_c_does_not_wait_for_an_observer(model: str, fakes: Mappin
         ends(process, tmp_path / "tmp")
 
 
-@pytest.mark.parametrize("phase", ["load", "measure"])
+@pytest.mark.parametrize("phase", PHASES)
 def test_sigterm_is_the_same(model: str, fakes: Mapping[str, str], tmp_path: Path, phase: str) -> None:
-    with started(model, fakes, tmp_path / "runs", phase, *length(phase)) as process:
+    own = phase_options(phase, model, fakes, tmp_path)
+    with started(model, own, tmp_path / "runs", phase, *length(phase)) as process:
         process.terminate()
         ends(process, tmp_path / "tmp")
+    for run in (tmp_path / "runs").iterdir():
+        assert json.loads((run / "result.json").read_text("utf-8"))["status"] == "interrupted"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("pause_s", [0.15, 0.25, 0.35, 0.5])
+def test_before_the_run_begins(environment: Mapping[str, str], number: signal.Signals, pause_s: float) -> None:
+    """While libraries are imported and plugins looked up. What comes before is the interpreter's own start."""
+    process = subprocess.Popen(
+        [*MLH, "bench", "null", "--duration", "30"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env=environment,
+    )  # fmt: skip
+    wait_until_it_handles(process.pid)
+    time.sleep(pause_s - 0.15)
+    process.send_signal(number)
+    _, told = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert "Traceback" not in told
+
+
+def wait_until_it_handles(pid: int) -> None:
+    """Wait until the process catches SIGTERM, which ``mlh`` does before it imports anything."""
+    while True:
+        status = Path(f"/proc/{pid}/status").read_text("utf-8")
+        caught = int(next(line for line in status.splitlines() if line.startswith("SigCgt")).split()[1], 16)
+        if caught >> (signal.SIGTERM - 1) & 1:
+            return
+        time.sleep(0.002)
+
+
+def test_while_a_large_file_is_hashed(fakes: Mapping[str, str], tmp_path: Path) -> None:
+    """A file that is larger than can be hashed in time; it takes no space."""
+    with (tmp_path / "large.bin").open("wb") as file:
+        file.truncate(1 << 36)
+    manifest = {"kind": "model", "name": "large", "version": "1", "framework": {"name": "null"}, "dataset": "null",
+                "model": {"files": ["large.bin"]}}  # fmt: skip
+    (tmp_path / "large.yaml").write_text(yaml.safe_dump(manifest), "utf-8")
+    with subprocess.Popen(
+        [*MLH, "bench", str(tmp_path / "large.yaml"), "--output", str(tmp_path / "runs")],
+        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=fakes,
+    ) as process:  # fmt: skip
+        try:
+            while not (tmp_path / "runs").exists():  # made right before the files are looked at
+                time.sleep(0.02)
+            time.sleep(0.1)
+            process.send_signal(signal.SIGINT)
+            ends(process, tmp_path / "tmp")
+        finally:
+            process.kill()
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_while_an_observer_takes_its_time(model: str, fakes: Mapping[str, str], tmp_path: Path) -> None:
+    """Its own end is not waited for, and the interrupt is no failure of it."""
+    copy_fake(tmp_path / "site", "slow-observer")
+    mark = tmp_path / "mark"
+    own = {**fakes, "MLH_FAKE_MARK": str(mark), "MLH_FAKE_SLOW_PHASE": "calibrate"}
+    with started(model, own, tmp_path / "runs", "warmup", *length("measure")) as process:
+        while process.poll() is None and not mark.exists():
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        ends(process, tmp_path / "tmp")
     (run,) = (tmp_path / "runs").iterdir()
-    assert json.loads((run / "result.json").read_text("utf-8"))["status"] == "interrupted"
+    result = json.loads((run / "result.json").read_text("utf-8"))
+    assert (result["status"], result["warnings"]) == ("interrupted", [])
 
 
 @pytest.mark.parametrize("phase", ["load", "measure"])
