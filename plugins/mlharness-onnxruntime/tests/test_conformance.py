@@ -35,6 +35,12 @@ class TestOnnxRuntime(FrameworkConformance):
         return Model("linear", (file,))
 
 
+class TestOnnxRuntimeWithBoundBuffers(TestOnnxRuntime):
+    """The way that CUDA takes, with the CPU's memory in place of the device's."""
+
+    options = {"io_binding": True}  # noqa: RUF012  # read only
+
+
 class TestOnnxRuntimeInParallel(TestOnnxRuntime):
     """The other way to execute, with threads of ONNX Runtime's own."""
 
