@@ -13,7 +13,7 @@ from mlharness_onnxruntime import devices, plugin
 
 from mlharness.errors import UserError
 
-CPU = ("CPUExecutionProvider", {})
+CPU: tuple[str, dict[str, str]] = ("CPUExecutionProvider", {})
 
 
 def carries(monkeypatch: pytest.MonkeyPatch, *providers: str) -> None:

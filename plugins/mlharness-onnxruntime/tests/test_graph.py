@@ -29,9 +29,9 @@ def test_it_reads_what_onnx_reads(path: Path) -> None:
 
 def test_damage_is_a_value_error_or_another_graph(linear: Path, tmp_path: Path) -> None:
     """Never an endless loop, a memory error, or another kind of exception."""
-    whole, chance = linear.read_bytes(), random.Random(5)
+    whole, chance = linear.read_bytes(), random.Random(5)  # noqa: S311  # a repeatable choice of damage
     target = tmp_path / "damaged.onnx"
-    for _ in range(2000):
+    for _ in range(500):
         damaged = bytearray(whole[: chance.randrange(len(whole))] if chance.random() < 0.5 else whole)
         for _ in range(chance.randrange(4)):
             if damaged:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -95,7 +96,7 @@ def quantised(path: Path, form: str, expected: Array) -> Path:
         "zero": np.array(0, np.int8),
         "zero32": np.array(0, np.int32),
     }
-    conv = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}
+    conv: dict[str, Any] = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}
     start = [helper.make_node("QuantizeLinear", ["x", "x_scale", "zero"], ["xq"])]
     pooled = [
         helper.make_node("Relu", ["seen"], ["lit"]),
@@ -178,7 +179,7 @@ def test_digits_quantised_by_onnx_runtime(load: Load, tmp_path: Path, form: str)
     images = (digits.images[:300, None] / 16).astype(np.float32)
     source, target = Path(models) / "models" / "digits-cnn.onnx", tmp_path / "digits.onnx"
 
-    class Calibration(quantization.CalibrationDataReader):  # type: ignore[misc]  # untyped base
+    class Calibration(quantization.CalibrationDataReader):  # type: ignore[name-defined,misc]  # untyped base
         def __init__(self) -> None:
             self.left = [{"images": images[at : at + 50]} for at in range(0, 150, 50)]
 

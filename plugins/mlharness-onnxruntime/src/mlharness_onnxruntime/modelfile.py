@@ -28,7 +28,7 @@ _REMEDIES = (
     ("External data", "List the file with the external data after the .onnx file under model.files."),
     ("external", "List the file with the external data after the .onnx file under model.files."),
     ("Unsupported model IR", "Upgrade onnxruntime, or export the model for an older version."),
-    ("guarantees support for models stamped with official", "Upgrade onnxruntime, or export for an older opset."),
+    ("official support for domain", "Upgrade onnxruntime, or export for an older opset."),
     ("No Op registered", "Upgrade onnxruntime, or export the model without operators that it lacks."),
     ("is not a registered", "Upgrade onnxruntime, or export the model without operators that it lacks."),
     ("doesn't exist", "Check the path in the manifest."),
