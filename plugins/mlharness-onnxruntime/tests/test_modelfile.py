@@ -37,8 +37,8 @@ class TestRefused:
             (lambda data: b"\x1f\x8b\x08" + bytes(64), "gzip", "member"),
             (lambda data: b"\x20\0\0\0TFL3" + bytes(64), "a TensorFlow Lite model", "framework"),
             (lambda data: b"\x0a\x12\x0a\x01x\x12\x0dPlaceholderV2" * 3, "no ONNX graph", "framework"),
-            (lambda data: data[: len(data) // 2], "Protobuf parsing failed", "cut off"),
-            (lambda data: data[:-1], "Protobuf parsing failed", "cut off"),
+            (lambda data: data[: len(data) // 2], "damaged or cut off", "again"),
+            (lambda data: data[:-1], "damaged or cut off", "again"),
             (lambda data: data.replace(b"MatMul", b"MatMuk"), "MatMuk", "operators"),
         ],
         ids=["empty", "text", "lfs", "pickle", "h5", "gzip", "tflite", "pb", "half", "a byte less", "unknown operator"],
@@ -78,6 +78,30 @@ class TestRefused:
         with pytest.raises(UserError, match=r"cannot load tiny\.onnx") as caught:
             load(path)
         assert caught.value.remedy.startswith("Upgrade onnxruntime")
+
+
+@pytest.mark.parametrize(
+    ("said", "what", "remedy"),
+    [
+        (
+            "/src/state.cc:729 void register(Options&, const ProviderOptions&) Please install TensorRT libraries",
+            "Please install TensorRT libraries",
+            "Install the TensorRT",
+        ),
+        (
+            "/src/python/state.cc:1053 std::shared_ptr<F> create(const Options&) Invalid OpenVINO EP option: nonsense",
+            "Invalid OpenVINO EP option: nonsense",
+            "Correct provider_options",
+        ),
+        ("[ONNXRuntimeError] : 1 : FAIL : something (of a & kind)", "something (of a & kind)", "Check that"),
+    ],
+)
+def test_what_onnx_runtime_says_is_told_without_its_own_numbers(
+    linear: Path, said: str, what: str, remedy: str
+) -> None:
+    error = modelfile.refusal(linear, RuntimeError(said))
+    assert error.message == f"ONNX Runtime cannot load tiny.onnx: {what}"
+    assert error.remedy.startswith(remedy)
 
 
 class TestExternalData:

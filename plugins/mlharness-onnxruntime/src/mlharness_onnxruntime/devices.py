@@ -107,7 +107,7 @@ def check_provider(session: ort.InferenceSession, provider: ExecutionProvider, d
     if provider.name not in session.get_providers():
         raise UserError(
             f"ONNX Runtime could not open {provider.name} on {device!r} and fell back to the CPU",
-            "Check the driver, and that CUDA and cuDNN are those that this onnxruntime-gpu is built for."
+            "Check the driver, and CUDA's libraries: pip install 'onnxruntime-gpu[cuda,cudnn]'."
             if provider.device == "cuda"
             else f"Check provider_options, or reinstall {provider.package}.",
         )

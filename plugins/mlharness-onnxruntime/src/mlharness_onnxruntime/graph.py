@@ -73,10 +73,11 @@ def read_graph(path: Path) -> Graph:
             raise ValueError("an empty file")
         # Not closed by hand: it lives as long as a view of it does.
         message = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    for number, value in fields(message):
-        if number == 7 and isinstance(value, memoryview):
-            return _graph(value)
-    raise ValueError("no graph")
+    # To the last field, so that a cut-off file is noticed.
+    graphs = [value for number, value in _messages(message) if number == 7]
+    if not graphs:
+        raise ValueError("no graph")
+    return _graph(graphs[0])
 
 
 def _graph(message: memoryview) -> Graph:

@@ -23,18 +23,16 @@ _SIGNATURES = (
     (0, b"\x1f\x8b", "it is compressed by gzip", "Name the file in it: member, under model.files."),
     (4, b"TFL3", "it is a TensorFlow Lite model", ""),
 )
+_NOISE = re.compile(r"^(\[ONNXRuntimeError\] : \d+ : \w+ : )?(/\S+\.cc:\d+ .*&\) )?")  # its number, its C++ function
 _OTHER_FRAMEWORK = "Name the .onnx file under model.files, or the framework that this file is for."
 _REMEDIES = (
-    ("External data", "List the file with the external data after the .onnx file under model.files."),
-    ("external", "List the file with the external data after the .onnx file under model.files."),
     ("Unsupported model IR", "Upgrade onnxruntime, or export the model for an older version."),
     ("official support for domain", "Upgrade onnxruntime, or export for an older opset."),
     ("No Op registered", "Upgrade onnxruntime, or export the model without operators that it lacks."),
     ("is not a registered", "Upgrade onnxruntime, or export the model without operators that it lacks."),
-    ("doesn't exist", "Check the path in the manifest."),
+    ("install TensorRT", "Install the TensorRT that this onnxruntime-gpu is built for."),
     ("EP option", "Correct provider_options."),
     ("provider option", "Correct provider_options."),
-    ("Protobuf parsing failed", "It is damaged or cut off: fetch or export it again."),
 )
 
 
@@ -103,18 +101,30 @@ def place(file: Path, target: Path) -> None:
 
 def refusal(path: Path, error: Exception) -> UserError:
     """What a user reads when ONNX Runtime does not take a file."""
-    said = " ".join(re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", str(error)).split())
-    strange = kind(path) if "rotobuf" in said else None
-    what, remedy = strange or (said, "")
-    known = next((remedy for part, remedy in _REMEDIES if part in said), "")
+    said = " ".join(_NOISE.sub("", str(error)).split())
+    # The file itself is asked first: what ONNX Runtime says of it changes with its version.
+    what, remedy = fault(path) or (said, next((remedy for part, remedy in _REMEDIES if part in said), ""))
     return UserError(
         f"ONNX Runtime cannot load {path.name}: {what}",
-        remedy or known or "Check that it is an .onnx file, complete, and that the options suit it.",
+        remedy or "Check that it is an .onnx file, complete, and that the options suit it.",
     )
 
 
+def fault(path: Path) -> tuple[str, str] | None:
+    """What is plainly wrong with a file, and a remedy; None when it looks like an ONNX model."""
+    if not path.is_file():
+        return "there is no such file", "Check the path in the manifest."
+    missing = [name for name in external_locations(path) if not (path.parent / name).is_file()]
+    if missing:
+        return (
+            f"its weights are in {', '.join(missing)}, which is not there",
+            "List the file with the external data after the .onnx file under model.files.",
+        )
+    return kind(path)
+
+
 def kind(path: Path) -> tuple[str, str] | None:
-    """What a file is that holds no ONNX graph, and a remedy; None when it looks like one that was damaged."""
+    """What a file is that holds no ONNX graph, and a remedy; None when it does."""
     with path.open("rb") as file:
         head = file.read(_HEAD)
     if not head:
@@ -129,6 +139,7 @@ def kind(path: Path) -> tuple[str, str] | None:
     except ValueError as error:
         if str(error) == "no graph":
             return "it holds no ONNX graph (a TensorFlow .pb holds another kind)", _OTHER_FRAMEWORK
+        return "it is damaged or cut off", "Fetch or export it again."
     return None
 
 
