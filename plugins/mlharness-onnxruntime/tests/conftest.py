@@ -24,6 +24,12 @@ WEIGHTS = np.random.default_rng(3).standard_normal((4, 3)).astype(np.float32)
 BIAS = np.array([0.5, -0.5, 0.25], np.float32)
 
 
+@pytest.fixture(autouse=True)
+def _own_user_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLH_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("MLH_CACHE_DIR", str(tmp_path / "cache"))
+
+
 @pytest.fixture
 def save(tmp_path: Path) -> Save:
     """``save(nodes, inputs, outputs, constants)``: the file of a model."""
@@ -34,8 +40,8 @@ def save(tmp_path: Path) -> Save:
         outputs: Sequence[Tensor],
         constants: Sequence[onnx.TensorProto] = (),
     ) -> Path:
-        sides = [[helper.make_tensor_value_info(*tensor) for tensor in side] for side in (inputs, outputs)]
-        graph = helper.make_graph(list(nodes), "tiny", *sides, list(constants))
+        taken, given = ([helper.make_tensor_value_info(*tensor) for tensor in side] for side in (inputs, outputs))
+        graph = helper.make_graph(list(nodes), "tiny", taken, given, list(constants))
         # Old enough for every onnxruntime that the plugin allows.
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
         path = tmp_path / "tiny.onnx"
@@ -62,9 +68,10 @@ def linear(save: Save) -> Path:
 def load() -> Load:
     """``load(path, device, options)``, with options checked as the kernel checks them."""
 
-    def load_it(path: Path, device: str = "cpu", **options: Any) -> OnnxRuntimePredictor:
+    def load_it(path: Path | Sequence[Path], device: str = "cpu", **options: Any) -> OnnxRuntimePredictor:
         resolved = resolve_options("framework 'onnxruntime'", plugin.OPTIONS, options)
-        predictor = plugin.load(Model("tiny", (path,)), device, resolved)
+        files = (path,) if isinstance(path, Path) else tuple(path)
+        predictor = plugin.load(Model("tiny", files), device, resolved)
         assert isinstance(predictor, OnnxRuntimePredictor)
         return predictor
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime as ort
+import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from mlharness.providers import Model
@@ -35,7 +37,22 @@ class TestOnnxRuntime(FrameworkConformance):
         return Model("linear", (file,))
 
 
+class TestOnnxRuntimeWithBoundBuffers(TestOnnxRuntime):
+    """The way that CUDA takes, with the CPU's memory in place of the device's."""
+
+    options = {"io_binding": True}  # noqa: RUF012  # read only
+
+
 class TestOnnxRuntimeInParallel(TestOnnxRuntime):
     """The other way to execute, with threads of ONNX Runtime's own."""
 
     options = {"execution_mode": "parallel", "inter_op_num_threads": 2, "intra_op_num_threads": 2}  # noqa: RUF012  # read only
+
+
+@pytest.mark.skipif(
+    "OpenVINOExecutionProvider" not in ort.get_available_providers(), reason="this build has no OpenVINO"
+)
+class TestOnnxRuntimeWithOpenVino(TestOnnxRuntime):
+    """Where onnxruntime-openvino is installed in place of onnxruntime."""
+
+    options = {"execution_provider": "openvino"}  # noqa: RUF012  # read only

@@ -29,6 +29,9 @@ def test_every_spelling_finds_it(name: str) -> None:
 
 def test_every_option_is_declared_with_type_and_meaning(provider: FrameworkProvider) -> None:
     assert {option.name: (option.type, option.default) for option in provider.options} == {
+        "execution_provider": ("string", "auto"),
+        "provider_options": ("object", None),
+        "io_binding": ("boolean", None),
         "intra_op_num_threads": ("integer", None),
         "inter_op_num_threads": ("integer", 1),
         "execution_mode": ("string", "sequential"),
@@ -43,6 +46,7 @@ def test_version_devices_and_what_to_install(provider: FrameworkProvider) -> Non
     assert provider.version() == ort.__version__
     assert "cpu" in provider.devices()
     assert provider.requirement == "onnxruntime"
+    assert provider.variants == {"gpu": "onnxruntime-gpu", "openvino": "onnxruntime-openvino"}
 
 
 def test_importing_and_registering_imports_no_onnx_runtime() -> None:
@@ -50,7 +54,7 @@ def test_importing_and_registering_imports_no_onnx_runtime() -> None:
         "import sys, importlib.metadata as m; from mlharness.plugins import build_manager;"
         "p = build_manager(entry_points=[m.EntryPoint('ort', 'mlharness_onnxruntime.plugin', 'mlharness')]);"
         "assert p.catalog.frameworks.names() == ['onnxruntime'], p.found;"
-        "print(sorted({'onnxruntime', 'onnx', 'torch'} & set(sys.modules)))"
+        "print(sorted({'onnxruntime', 'onnx', 'torch', 'requests'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

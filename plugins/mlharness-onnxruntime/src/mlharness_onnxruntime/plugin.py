@@ -6,10 +6,24 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlharness import hookimpl
-from mlharness.providers import Model, Option, Predictor
-from mlharness.registrars import FrameworkRegistrar
+from mlharness.providers import Array, Complexity, Model, Option, Predictor, SourceProvider
+from mlharness.registrars import FrameworkRegistrar, SourceRegistrar
+from mlharness_onnxruntime import zoo
 
 OPTIONS = (
+    Option(
+        "execution_provider",
+        "string",
+        "What computes: auto is the device's own; tensorrt needs --device cuda, openvino works on the CPU.",
+        default="auto",
+        choices=("auto", "cpu", "cuda", "tensorrt", "openvino"),
+    ),
+    Option("provider_options", "object", "ONNX Runtime's own options of the execution provider, by name."),
+    Option(
+        "io_binding",
+        "boolean",
+        "Whether inputs stay in buffers on the device; left out, with CUDA and TensorRT only.",
+    ),
     Option("intra_op_num_threads", "integer", "Threads inside one operator; --threads sets it."),
     Option("inter_op_num_threads", "integer", "Threads that run independent operators, in parallel mode.", default=1),
     Option(
@@ -46,9 +60,16 @@ def version() -> str:
 
 def devices() -> Sequence[str]:
     """The devices that this build of ONNX Runtime could use."""
-    from mlharness_onnxruntime.predictor import available_devices
+    from mlharness_onnxruntime.devices import available_devices
 
     return available_devices()
+
+
+def complexity(predictor: Any, batch: Mapping[str, Array]) -> Complexity:
+    """Parameters and multiply-adds; see :func:`mlharness_onnxruntime.complexity.complexity`."""
+    from mlharness_onnxruntime.complexity import complexity
+
+    return complexity(predictor, batch)
 
 
 @hookimpl
@@ -62,4 +83,11 @@ def mlh_register_frameworks(registrar: FrameworkRegistrar) -> None:
         aliases=("ONNX Runtime", "ort"),
         requirement="onnxruntime",
         threads="intra_op_num_threads",
+        variants={"gpu": "onnxruntime-gpu", "openvino": "onnxruntime-openvino"},
+        complexity=complexity,
     )
+
+
+@hookimpl
+def mlh_register_sources(registrar: SourceRegistrar) -> None:
+    registrar.source(SourceProvider("onnxzoo", zoo.locate, zoo.fetch))
