@@ -42,6 +42,6 @@ def count_parameters(module: torch.nn.Module) -> int:
     count = sum(parameter.numel() for parameter in module.parameters())
     if count or not isinstance(module, torch.jit.ScriptModule):
         return count
-    constants = (node.output() for node in module.inlined_graph.findAllNodes("prim::Constant"))
+    constants = (node.output() for node in module.inlined_graph.findAllNodes("prim::Constant"))  # type: ignore[attr-defined]  # PyTorch's stubs lack it
     tensors = (value.toIValue() for value in constants if value.type().kind() == "TensorType")
     return sum(tensor.numel() for tensor in tensors if tensor is not None and tensor.is_floating_point())

@@ -35,6 +35,8 @@ def set_threads(options: Mapping[str, Any]) -> None:
 
     PyTorch's CPU builds take the threads inside an operator from OpenMP, which keeps the number, and a team of threads,
     for each thread that calls it: so every predictor sets its own, on its own thread.
+    A new thread's first operator takes the number that was last set anywhere in the process. Asking for the number
+    takes that step before it is set.
 
     Raises:
         UserError: a number below 1, or another pool for forked parts than the one that this process has.
@@ -43,6 +45,7 @@ def set_threads(options: Mapping[str, Any]) -> None:
         if options[name] is not None and options[name] < 1:
             raise UserError(f"framework 'torch': {name} is {options[name]}", "Give a number of threads from 1.")
     if options["intra_op_num_threads"] is not None:
+        torch.get_num_threads()
         torch.set_num_threads(options["intra_op_num_threads"])
     if options["inter_op_num_threads"] is not None:
         _set_inter_op_threads(options["inter_op_num_threads"])

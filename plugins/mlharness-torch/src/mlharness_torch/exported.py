@@ -21,7 +21,7 @@ def load_program(path: Path) -> torch.export.ExportedProgram:
     try:
         with weights_only(), path.open("rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of older formats, which are still loaded
-            return torch.export.load(file)  # type: ignore[arg-type]  # any binary file will do
+            return torch.export.load(file)
     except Exception as error:  # what a damaged archive raises depends on where the damage is
         told = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UserError(f"PyTorch {torch.__version__} cannot load {path.name}: {told}", "Export it again.") from error
@@ -68,11 +68,12 @@ def _values(program: torch.export.ExportedProgram) -> dict[Any, Any]:
 
 
 def _spec(name: str, tensor: torch.Tensor) -> TensorSpec:
-    sizes = (size if isinstance(size, int) else _number(size) for size in tensor.shape)
-    return TensorSpec(name, dtype_name(tensor.dtype), tuple(sizes))
+    return TensorSpec(name, dtype_name(tensor.dtype), tuple(_number(size) for size in tensor.shape))
 
 
 def _number(size: Any) -> int | None:
-    """A symbolic size as a number when it is one, None when it is free."""
+    """A size as a number when it is one, None when it is free."""
+    if isinstance(size, int):
+        return size
     expression = size.node.expr
     return int(expression) if expression.is_number else None

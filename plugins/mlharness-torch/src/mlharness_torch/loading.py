@@ -67,7 +67,7 @@ def _torchscript(path: Path) -> torch.nn.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # PyTorch would rather have torch.export; users have files
-            module: torch.nn.Module = torch.jit.load(str(path), map_location="cpu")
+            module: torch.nn.Module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]  # PyTorch's own gap
     except (RuntimeError, ValueError) as error:
         told = (str(error).strip().splitlines() or ["no reason given"])[0]
         raise UserError(f"PyTorch cannot load {path.name}: {told}", "Save or download it again.") from error

@@ -107,7 +107,8 @@ def prepare(module: torch.nn.Module, place: torch.device, channels_last: bool) -
     """The model as it is used: on its device, without gradients, normalising by what it has learnt."""
     if not isinstance(module, torch.fx.GraphModule):  # an exported program is in one mode for good
         module.eval()
-    module.requires_grad_(False)
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
     if channels_last:
         return module.to(place, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]  # PyTorch's stubs lack it
     return module.to(place)
@@ -150,14 +151,13 @@ def find_outputs(
     Raises:
         UserError: the model cannot be called with its inputs, or returns something else than is declared.
     """
-    sizes = [spec.shape[0] or 1 for spec in loaded.inputs]
     if any(size is None for spec in loaded.inputs for size in spec.shape[1:]):
         if loaded.outputs is None:
             raise UserError(f"{name}: an input has a free axis, and no outputs are declared", "Declare the outputs.")
         return loaded.outputs
     zeros = {
-        spec.name: torch.zeros((size, *spec.shape[1:]), dtype=torch_dtype(spec.dtype), device=place)
-        for spec, size in zip(loaded.inputs, sizes, strict=True)
+        spec.name: torch.zeros([size or 1 for size in spec.shape], dtype=torch_dtype(spec.dtype), device=place)
+        for spec in loaded.inputs
     }
     try:
         found = list(named(call(zeros), loaded.output_name))
@@ -167,6 +167,8 @@ def find_outputs(
             f"{name} cannot be called with its declared inputs: {told}",
             "Correct inputs in the manifest: name, dtype, shape.",
         ) from error
+    if not found:
+        raise UserError(f"{name} returns no tensor", "Correct the model's code: there is nothing to answer with.")
     fixed = all(spec.shape[0] is not None for spec in loaded.inputs)
     specs = tuple(_widened(describe(key, tensor, fixed), tensor, wider) for key, tensor in found)
     check_declared(name, specs, loaded.outputs)

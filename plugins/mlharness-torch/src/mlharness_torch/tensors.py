@@ -20,7 +20,7 @@ def dtype_name(dtype: torch.dtype) -> str:
     """NumPy's name for a dtype. Raises UserError for one that NumPy lacks."""
     name = "float32" if dtype in ONLY_WIDER else str(dtype).removeprefix("torch.")
     try:
-        return np.dtype(name).name
+        return str(np.dtype(name).name)
     except TypeError as error:
         raise UserError(f"a tensor is {dtype}, which mlharness cannot hand over", "Return float32.") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 from collections.abc import Callable
 from pathlib import Path
@@ -76,6 +77,7 @@ def cached_path(model: ZooModel, version: str) -> Path:
     return cache_dir() / "zoo" / model.zoo / model.key(version) / model.file_name
 
 
+@functools.cache  # it is read from a file, for every model of a listing
 def installed_version(package: str) -> str | None:
     """The version of an installed package, which is not imported; None when it is not installed."""
     try:
