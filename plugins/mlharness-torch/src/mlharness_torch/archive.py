@@ -28,18 +28,98 @@ _TOKEN = re.compile(
 )
 _SYMBOL = re.compile(r"[a-z]{1,3}\d+\Z", re.ASCII)
 _FUNCTIONS = frozenset(
-    (
-        "Max Min Mod PythonMod FloorDiv CeilDiv CleanDiv ModularIndexing Where Identity Abs floor ceiling "
-        "sqrt oo zoo int_oo Eq Ne Lt Le Gt Ge And Or Not True False true false CeilToInt FloorToInt "
-        "TruncToInt TruncToFloat RoundToInt RoundDecimal ToFloat FloatPow FloatTrueDiv IntTrueDiv "
-        "PowByNatural LShift RShift Symbol Integer Rational Float Add Mul Pow "
-        "positive negative nonnegative nonpositive nonzero zero integer real finite even odd precision evaluate"
-    ).split()  # noqa: SIM905  # 30 quoted words are hard to read
+    [
+        "Max",
+        "Min",
+        "Mod",
+        "PythonMod",
+        "FloorDiv",
+        "CeilDiv",
+        "CleanDiv",
+        "ModularIndexing",
+        "Where",
+        "Identity",
+        "Abs",
+        "floor",
+        "ceiling",
+        "sqrt",
+        "oo",
+        "zoo",
+        "int_oo",
+        "Eq",
+        "Ne",
+        "Lt",
+        "Le",
+        "Gt",
+        "Ge",
+        "And",
+        "Or",
+        "Not",
+        "True",
+        "False",
+        "true",
+        "false",
+        "CeilToInt",
+        "FloorToInt",
+        "TruncToInt",
+        "TruncToFloat",
+        "RoundToInt",
+        "RoundDecimal",
+        "ToFloat",
+        "FloatPow",
+        "FloatTrueDiv",
+        "IntTrueDiv",
+        "PowByNatural",
+        "LShift",
+        "RShift",
+        "Symbol",
+        "Integer",
+        "Rational",
+        "Float",
+        "Add",
+        "Mul",
+        "Pow",
+        "positive",
+        "negative",
+        "nonnegative",
+        "nonpositive",
+        "nonzero",
+        "zero",
+        "integer",
+        "real",
+        "finite",
+        "even",
+        "odd",
+        "precision",
+        "evaluate",
+    ]  # 30 quoted words are hard to read
 )
 _ARITHMETIC = frozenset(
-    (
-        "getitem add sub mul floordiv truediv mod pow neg pos abs eq ne lt le gt ge and_ or_ not_ xor lshift rshift"
-    ).split()  # noqa: SIM905  # 30 quoted words are hard to read
+    [
+        "getitem",
+        "add",
+        "sub",
+        "mul",
+        "floordiv",
+        "truediv",
+        "mod",
+        "pow",
+        "neg",
+        "pos",
+        "abs",
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "and_",
+        "or_",
+        "not_",
+        "xor",
+        "lshift",
+        "rshift",
+    ]  # 30 quoted words are hard to read
 )
 _MATH = frozenset(["ceil", "floor", "trunc", "sqrt", "pow", "log", "exp"])
 _ONE_AT_A_TIME = threading.Lock()

@@ -17,7 +17,8 @@ from mlharness_torch import exported
 from mlharness_torch.code import ModelCode, build_model, read_code
 from mlharness_torch.formats import Format, recognise
 from mlharness_torch.weights import load_into, read_metadata, read_safetensors, read_weights
-from mlharness_torch.zoo.architecture import OUTPUT, build_architecture, is_of_zoo, zoo_tensors
+from mlharness_torch.zoo.architecture import OUTPUT, build_architecture, zoo_tensors
+from mlharness_torch.zoo.description import has_description, read_description
 
 
 @dataclass(frozen=True)
@@ -83,14 +84,15 @@ def _exported(path: Path, model: Model) -> Loaded:
 
 def _zoo(path: Path, model: Model) -> Loaded:
     metadata = read_metadata(path)
-    if not is_of_zoo(metadata):
+    if not has_description(metadata):
         raise UserError(
             f"{path.name} holds weights, and does not say of which model",
             "Name the model's code with attributes: {torch: {model: 'package.module:name'}}.",
         )
-    module = build_architecture(metadata)
-    load_into(module, read_safetensors(path)[0], f"{metadata['mlharness.zoo']}'s {metadata['mlharness.model']}")
-    return replace(_with_specs(module, model, zoo_tensors(metadata)), output_name=OUTPUT)
+    found = read_description(metadata)
+    module = build_architecture(found)
+    load_into(module, read_safetensors(path)[0], f"{found.zoo}'s {found.model}")
+    return replace(_with_specs(module, model, zoo_tensors(found)), output_name=OUTPUT)
 
 
 def _with_specs(module: torch.nn.Module, model: Model, default: Sequence[TensorSpec] = ()) -> Loaded:

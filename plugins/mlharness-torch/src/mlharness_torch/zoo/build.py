@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
+from mlharness_torch.zoo.description import Description
 from mlharness_torch.zoo.download import downloading
 from mlharness_torch.zoo.random_weights import scale_statistics, seeded
 from mlharness_torch.zoo.uri import ZooModel
@@ -23,20 +23,14 @@ def write_weights(model: ZooModel, path: Path, version: str, advance: Callable[[
     shape = zoo.input_shape(model, module)
     if model.random:
         scale_statistics(module, shape, model.seed, model.canonical)
-    metadata = {
-        "format": "pt",
-        "mlharness.zoo": model.zoo,
-        "mlharness.version": version,
-        "mlharness.model": zoo.architecture_name(model),
-        "mlharness.arguments": json.dumps(zoo.arguments(module), sort_keys=True),
-        "mlharness.input": json.dumps(shape),
-        "mlharness.uri": model.canonical,
-    }
+    described = Description(
+        model.zoo, version, zoo.architecture_name(model), zoo.arguments(module), tuple(shape), model.canonical
+    )
     # Copies: the format refuses tensors that share memory, which a strict load wants to find by both names.
     weights = {name: tensor.detach().clone().contiguous() for name, tensor in module.state_dict().items()}
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        save_file(weights, temporary, metadata)
+        save_file(weights, temporary, described.metadata())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

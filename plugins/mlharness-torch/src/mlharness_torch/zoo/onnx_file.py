@@ -13,8 +13,9 @@ import torch
 
 from mlharness.errors import UserError
 from mlharness_torch.complexity import count_parameters
-from mlharness_torch.weights import load_into, read_metadata, read_safetensors
+from mlharness_torch.weights import load_into, read_safetensors
 from mlharness_torch.zoo.architecture import INPUT, OUTPUT, build_architecture, zoo_tensors
+from mlharness_torch.zoo.description import read_description
 
 _OPSET = 18
 """What PyTorch's exporter is written for: a newer one would be converted to."""
@@ -41,13 +42,14 @@ def write_onnx(weights: Path, path: Path) -> None:
         raise UserError(
             f"exporting to ONNX needs the package {error.name}", f"Run: pip install {error.name}"
         ) from error
-    metadata = read_metadata(weights)
-    module = build_architecture(metadata).eval()
-    load_into(module, read_safetensors(weights)[0], metadata["mlharness.model"])
-    (images,) = zoo_tensors(metadata)
+    tensors, metadata = read_safetensors(weights)
+    found = read_description(metadata)
+    module = build_architecture(found).eval()
+    load_into(module, tensors, found.uri)
+    (images,) = zoo_tensors(found)
     program = export(module, torch.zeros(_EXAMPLES, *(size or 1 for size in images.shape[1:])), weights.stem)
     program.model.ir_version = _IR_VERSION
-    program.model.metadata_props["mlharness.uri"] = metadata.get("mlharness.uri", "")
+    program.model.metadata_props["mlharness.uri"] = found.uri
     program.model.metadata_props["mlharness.parameters"] = str(count_parameters(module))
     for node in program.model.graph:
         node.metadata_props.clear()  # the paths of this machine's Python files
