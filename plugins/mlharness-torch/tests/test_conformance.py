@@ -35,7 +35,7 @@ class TestExported(FrameworkConformance):
         return Model("net", (export(seeded(Linear()), folder / "net.pt2", torch.randn(2, 6)),))
 
     def test_close_gives_back_what_load_took(self, tmp_path: Path) -> None:
-        """Save for the Python text that PyTorch generates for a program, and the sizes in it, which it keeps for good."""
+        """Save for the Python text that PyTorch generates for a program, and keeps."""
         model = self.make_model(tmp_path)
         limits = Limits(1 << 16, PER_LOAD.process_bytes)
         require_no_growth("load and close", "no more is kept", "", lambda: self.load_and_close(model), 10, limits)

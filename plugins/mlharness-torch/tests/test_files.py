@@ -87,7 +87,7 @@ class TestPickles:
         torch.save(Linear().state_dict(), tmp_path / "net.pt")
         save_file(Linear().state_dict(), tmp_path / "net.safetensors")
         for name in ("net.pt", "net.safetensors"):
-            with pytest.raises(UserError, match="without a model|of which model") as caught:
+            with pytest.raises(UserError, match=r"without a model|of which model") as caught:
                 load(tmp_path / name, [X])
             assert "attributes: {torch: {model:" in caught.value.remedy
 
