@@ -50,8 +50,9 @@ def script(module: torch.nn.Module, path: Path, example: torch.Tensor | None = N
     """Save as TorchScript, traced when there is an example."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch would rather have torch.export
-        traced = torch.jit.script(module.eval()) if example is None else torch.jit.trace(module.eval(), example)
-        torch.jit.save(traced, str(path))
+        trace = torch.jit.trace
+        made = torch.jit.script(module.eval()) if example is None else trace(module.eval(), example)  # type: ignore[no-untyped-call]  # PyTorch's own gap
+        torch.jit.save(made, str(path))
     return path
 
 

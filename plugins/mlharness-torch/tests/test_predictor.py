@@ -221,7 +221,12 @@ class TestOptions:
     ) -> None:
         """Without the minute that it takes; batches of any size are one compilation."""
         seen: list[dict[str, Any]] = []
-        monkeypatch.setattr(torch, "compile", lambda module, **options: seen.append(options) or module)
+
+        def compile_it(module: torch.nn.Module, **options: Any) -> torch.nn.Module:
+            seen.append(options)
+            return module
+
+        monkeypatch.setattr(torch, "compile", compile_it)
         monkeypatch.setattr(shutil, "which", lambda name: name)
         for mode in ("default", "max-autotune"):
             load(linear[0], [X], attributes=code("Linear"), compile=mode).predict({"x": BATCH})

@@ -110,7 +110,8 @@ class Branch(torch.nn.Module):
         torch.nn.init.kaiming_normal_(self.conv.weight)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return images + self.norm(self.conv(images))
+        found: torch.Tensor = images + self.norm(self.conv(images))
+        return found
 
 
 class TestFiles:
