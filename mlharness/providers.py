@@ -116,7 +116,9 @@ class FrameworkProvider:
     ``version`` and ``devices`` are called in the runner only, since they may import the framework. ``requirement``
     is the PEP 508 name of the distribution that carries the framework, and ``variants`` names others that carry it in
     its place (``{"gpu": "onnxruntime-gpu"}``); ``threads`` is the option that ``--threads`` sets. ``complexity`` is
-    called once per test, on the predictor's thread, outside the timed part.
+    called once per test, on the predictor's thread, outside the timed part. ``code`` are the keys within a manifest's
+    ``attributes``, joined by dots, at which the framework takes the name of Python that it will execute: a manifest
+    that has one needs trust.
     """
 
     name: str
@@ -129,6 +131,7 @@ class FrameworkProvider:
     threads: str = ""
     variants: Mapping[str, str] = field(default_factory=dict)
     complexity: MeasureComplexity | None = None
+    code: tuple[str, ...] = ()
 
 
 class DataSet(Protocol):

@@ -130,6 +130,7 @@ class FrameworkRegistrar(_Registrar):
         threads: str = "",
         variants: Mapping[str, str] | None = None,
         complexity: MeasureComplexity | None = None,
+        code: Sequence[str] = (),
     ) -> None:
         """Provide a framework; see :class:`~mlharness.providers.FrameworkProvider`."""
         check_callable(name, load=load, version=version, devices=devices)
@@ -139,7 +140,7 @@ class FrameworkRegistrar(_Registrar):
             check_callable(name, complexity=complexity)
         provider = FrameworkProvider(
             name, load, version, devices, check_options(name, options), tuple(aliases), requirement, threads,
-            dict(variants or {}), complexity,
+            dict(variants or {}), complexity, tuple(code),
         )  # fmt: skip
         self.catalog.frameworks.add(self.plugin, name, provider, aliases)
 

@@ -103,7 +103,9 @@ def prepare(model: str, choices: Choices, plugins: Plugins, root: Path, blocked:
     library = ManifestLibrary(plugins.catalog)
     found = on_framework(library.model(model), choices.framework, plugins.catalog)
     dataset = find_dataset(found, choices.dataset, library)
-    require_trust(found, choices.trust, user_trust())
+    # Whichever framework is going to run it: what a manifest is trusted with shall not depend on an option.
+    code = [key for framework in plugins.catalog.frameworks for key in framework.provider.code]
+    require_trust(found, choices.trust, user_trust(), code)
     return Request(found, dataset, choices, plugins, root, blocked)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -116,29 +116,31 @@ def user_trust() -> TrustStore:
     return TrustStore(data_dir() / "trusted.json")
 
 
-def require_trust(manifest: ModelManifest, granted: bool, store: Trust) -> None:
+def require_trust(manifest: ModelManifest, granted: bool, store: Trust, code: Iterable[str] = ()) -> None:
     """Return when the manifest may run; what is granted now is remembered.
 
-    A manifest that a plugin ships, or that holds no Python, needs no trust.
+    A manifest that a plugin ships, or that neither holds nor names Python, needs no trust.
 
     Args:
         manifest: what is going to run.
         granted: the user said ``--trust``.
         store: what the user has trusted before.
+        code: keys of its attributes at which frameworks take the name of Python.
 
     Raises:
         TrustError: the manifest's Python has not been trusted.
     """
-    origin = manifest.origin
-    if origin.plugin is not None or not manifest.inline:
+    origin, named = manifest.origin, manifest.names_code(code)
+    if origin.plugin is not None or not (manifest.inline or named):
         return
     if store.trusts(origin.sha256):
         return
     if granted:
         store.remember(origin.sha256, origin.path)
         return
+    what = "holds Python" if manifest.inline else f"names Python (attributes.{named})"
     raise TrustError(
-        f"{origin.path} holds Python that would run on this machine, and that nobody has trusted yet",
+        f"{origin.path} {what} that would run on this machine, and that nobody has trusted yet",
         f"Read {origin.path}; if you trust it, run the command again with --trust. A changed file is asked for again.",
     )
 

@@ -107,6 +107,18 @@ def test_manifests_of_plugins_and_without_python_need_no_trust(store: TrustStore
     assert list(store.entries()) == []
 
 
+def test_code_that_attributes_name_for_a_framework_needs_trust_too(store: TrustStore) -> None:
+    named = replace(manifest(step=NAMED), attributes={"torch": {"model": "package.module:name"}})
+    for keys in ((), ("other.model",), ("torch.code",), ("torch.model.name",)):
+        require_trust(named, False, store, keys)
+    with pytest.raises(TrustError, match=r"m\.yaml names Python \(attributes\.torch\.model\)") as raised:
+        require_trust(named, False, store, ("other.model", "torch.model"))
+    assert "--trust" in raised.value.remedy
+    require_trust(replace(named, origin=Origin(Path("m.yaml"), ONE, "one")), False, store, ("torch.model",))
+    require_trust(named, True, store, ("torch.model",))
+    require_trust(named, False, store, ("torch.model",))
+
+
 @pytest.mark.parametrize("stage", ["preprocess", "postprocess"])
 def test_other_python_needs_trust_once(store: TrustStore, stage: str) -> None:
     with pytest.raises(TrustError, match=r"m\.yaml holds Python") as raised:

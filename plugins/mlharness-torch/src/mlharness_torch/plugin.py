@@ -1,0 +1,85 @@
+"""The plugin: what mlharness finds through the entry point. Importing it does not import PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mlharness import hookimpl
+from mlharness.providers import Array, Complexity, Model, Option, Predictor
+from mlharness.registrars import FrameworkRegistrar, SourceRegistrar
+from mlharness_torch.zoo.source import make_source
+
+OPTIONS = (
+    Option("intra_op_num_threads", "integer", "Threads inside one operator, on the CPU; --threads sets it."),
+    Option("inter_op_num_threads", "integer", "Threads that run forked parts of a TorchScript, one pool a process."),
+    Option(
+        "precision",
+        "string",
+        "What convolutions and matrix products are computed in, by autocast where it is not float32.",
+        default="float32",
+        choices=("float32", "bfloat16", "float16"),
+    ),
+    Option("channels_last", "boolean", "Whether images and weights of four axes lie in memory as NHWC.", default=False),
+    Option(
+        "compile",
+        "string",
+        "The mode of torch.compile, or none to run the model as it is.",
+        default="none",
+        choices=("none", "default", "reduce-overhead", "max-autotune"),
+    ),
+    Option("pinned_memory", "boolean", "CUDA: whether copies go through page-locked memory.", default=True),
+    Option(
+        "cuda_graphs", "boolean", "CUDA: whether each shape of batch is recorded once, and replayed.", default=False
+    ),
+)
+
+
+def load(model: Model, device: str, options: Mapping[str, Any], trace: Any = None) -> Predictor:
+    """Load a model; see :class:`mlharness_torch.predictor.TorchPredictor`."""
+    from mlharness_torch.predictor import TorchPredictor
+
+    return TorchPredictor(model, device, options)
+
+
+def version() -> str:
+    """PyTorch's version, without the build's own suffix, which no range of a manifest asks for."""
+    import torch
+
+    return str(torch.__version__).partition("+")[0]
+
+
+def devices() -> Sequence[str]:
+    """The devices that are here."""
+    from mlharness_torch.device import available_devices
+
+    return available_devices()
+
+
+def complexity(predictor: Any, batch: Mapping[str, Array]) -> Complexity:
+    """Parameters and multiply-adds; see :func:`mlharness_torch.complexity.measure`."""
+    from mlharness_torch.complexity import measure
+
+    return measure(predictor, batch)
+
+
+@hookimpl
+def mlh_register_frameworks(registrar: FrameworkRegistrar) -> None:
+    registrar.framework(
+        "torch",
+        load=load,
+        version=version,
+        devices=devices,
+        options=OPTIONS,
+        aliases=("PyTorch",),
+        requirement="torch",
+        threads="intra_op_num_threads",
+        complexity=complexity,
+        code=("torch.model",),
+    )
+
+
+@hookimpl
+def mlh_register_sources(registrar: SourceRegistrar) -> None:
+    registrar.source(make_source("torchvision"))
+    registrar.source(make_source("timm"))
