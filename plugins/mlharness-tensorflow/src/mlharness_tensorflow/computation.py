@@ -77,10 +77,11 @@ def freeze(computation: Computation) -> Computation:
         raise UserError(f"TensorFlow cannot freeze the model: {first_line(error)}", remedy) from error
     if len(frozen.inputs) != len(feeds):
         raise UserError("the model holds tables or other things that are no variables, which cannot be frozen", remedy)
-    # The conversion forgets the order of the inputs; their names stay.
-    find = frozen.graph.get_tensor_by_name
-    function = frozen.prune([find(name) for name in feeds], [find(name) for name in fetches])
-    return Computation(function, computation.inputs, computation.outputs, computation.trainable)
+    # The conversion forgets the order of the inputs; their names stay. Pruning takes seconds where weights are large.
+    if feeds_and_fetches(frozen) != (feeds, fetches):
+        find = frozen.graph.get_tensor_by_name
+        frozen = frozen.prune([find(name) for name in feeds], [find(name) for name in fetches])
+    return Computation(frozen, computation.inputs, computation.outputs, computation.trainable)
 
 
 def feeds_and_fetches(function: Any) -> tuple[list[str], list[str]]:
