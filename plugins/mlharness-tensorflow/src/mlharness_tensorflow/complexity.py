@@ -155,7 +155,9 @@ def _hides_work(operation: Any) -> bool:
 
 def _called(node: Any) -> list[str]:
     """The names of the functions that a node calls."""
-    return [name for value in node.attr.values() for name in (value.func.name, *(f.name for f in value.list.func)) if name]
+    return [
+        name for value in node.attr.values() for name in (value.func.name, *(f.name for f in value.list.func)) if name
+    ]
 
 
 def _size(tensor: Any) -> int:

@@ -31,7 +31,7 @@ def load(path: Path, model: Model, options: Mapping[str, Any]) -> Computation:
     fetches = [_tensor(wrapped.graph, layer, path.name, "output") for layer in layers["output"]]
     try:
         function = wrapped.prune(feeds, fetches)
-    except ValueError as error:  # an output that hangs on a placeholder beyond the inputs
+    except Exception as error:  # an output that hangs on a placeholder beyond the inputs; the error's class is private
         raise UserError(
             f"{path.name}: {first_line(error)}", f"Inputs of the graph: {_listed(_placeholders(wrapped.graph))}."
         ) from error

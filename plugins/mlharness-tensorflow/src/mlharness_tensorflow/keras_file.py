@@ -57,13 +57,13 @@ def read_config(path: Path) -> Any:
 def check_config(config: Any, name: str) -> None:
     """Raise UserError for a model that needs code which is not Keras' own, or that brings some."""
     for entry in _objects(config):
-        kind, module = entry.get("class_name"), entry.get("module") or ""
+        kind, module = entry.get("class_name"), str(entry.get("module") or "")
         if kind in ("__lambda__", "Lambda"):
             raise UserError(
                 f"{name} holds a Lambda layer, whose code would be executed", "Save the model without Lambda layers."
             )
         of_keras = module in ("", "builtins") or module.split(".")[0] == "keras"
-        if not isinstance(module, str) or not of_keras or module.startswith(_REFUSED):
+        if not of_keras or module.startswith(_REFUSED):
             raise UserError(
                 f"{name} needs {kind!r} of the module {module!r}, which is no part of a network of Keras",
                 "Build the model from Keras' own layers, or save it as a SavedModel.",
@@ -110,4 +110,6 @@ def _names(tensors: list[Any]) -> list[str]:
 
 def unique(names: list[str]) -> list[str]:
     """The names, with a number behind those that stand there before."""
-    return [f"{name}_{names[:place].count(name)}" if name in names[:place] else name for place, name in enumerate(names)]
+    return [
+        f"{name}_{names[:place].count(name)}" if name in names[:place] else name for place, name in enumerate(names)
+    ]

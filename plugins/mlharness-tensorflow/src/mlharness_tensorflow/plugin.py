@@ -9,6 +9,7 @@ from mlharness import hookimpl
 from mlharness.providers import Array, Complexity, Model, Option, Predictor, SourceProvider
 from mlharness.registrars import FrameworkRegistrar, SourceRegistrar
 from mlharness_tensorflow import zoo
+from mlharness_tensorflow.zoo_uri import FORMATS, SCHEME
 
 OPTIONS = (
     Option("intra_op_num_threads", "integer", "Threads inside one operator, shared by the process; --threads sets it."),
@@ -80,4 +81,4 @@ def mlh_register_frameworks(registrar: FrameworkRegistrar) -> None:
 
 @hookimpl
 def mlh_register_sources(registrar: SourceRegistrar) -> None:
-    registrar.source(SourceProvider("keras", zoo.locate, zoo.fetch, framework="tensorflow"))
+    registrar.source(SourceProvider(SCHEME, zoo.locate, zoo.fetch, framework="tensorflow", formats=FORMATS))

@@ -80,7 +80,9 @@ def settle(asked: ProcessSettings) -> None:
             _settled.append(asked)
     if _settled[0] != asked:
         first, now = asdict(_settled[0]), asdict(asked)
-        different = ", ".join(f"{key} is {first[key]!r} and not {now[key]!r}" for key in first if first[key] != now[key])
+        different = ", ".join(
+            f"{key} is {first[key]!r} and not {now[key]!r}" for key in first if first[key] != now[key]
+        )
         raise UserError(
             f"TensorFlow keeps these once per process, as the first model decided: {different}",
             "Give every model of one process the same settings.",
@@ -102,7 +104,7 @@ def _gpus(tf: Any) -> list[Any]:
 
 def _apply(tf: Any, asked: ProcessSettings) -> None:
     """Hand the settings to TensorFlow."""
-    visible = _visible_gpus(tf, asked.device)
+    visible = find_gpus(tf, asked.device)
     for name in ("intra_op_num_threads", "inter_op_num_threads"):
         if getattr(asked, name) < 0:
             raise UserError(f"{name} is {getattr(asked, name)}", "Give a number from 1.")
@@ -123,7 +125,7 @@ def _apply(tf: Any, asked: ProcessSettings) -> None:
         ) from error
 
 
-def _visible_gpus(tf: Any, device: str) -> list[Any]:
+def find_gpus(tf: Any, device: str) -> list[Any]:
     """The one GPU of a device, or none for the CPU. Raises UserError for a device that is not there."""
     if device == "cpu":
         return []

@@ -1,4 +1,4 @@
-"""The Keras zoo as a source of files: one ``.keras`` file per model, made once and kept in the cache.
+"""The Keras zoo as a source of files: a ``.keras`` file, or its export, made once and kept in the cache.
 
 ``locate`` runs in any process and imports no framework; ``fetch`` runs in a runner that has TensorFlow.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def locate(uri: str, sha256: str | None) -> Path | None:
 
 
 def fetch(uri: str, sha256: str | None, advance: Callable[[int, int], None]) -> Path:
-    """Build the model, or bring its weights, and write its ``.keras`` file into the cache.
+    """Build the model, or bring its weights, and write its file into the cache.
 
     Raises:
         UserError: the zoo has no such model, its weights cannot be brought, the cache cannot be written, or the
@@ -66,16 +67,20 @@ def cached_path(model: ZooModel) -> Path | None:
     except PackageNotFoundError:
         return None
     key = hashlib.sha256(f"{model.uri} keras {keras} recipe {_RECIPE}".encode()).hexdigest()[:16]
-    return cache_dir() / "zoo" / "keras" / key / f"{model.name}.keras"
+    return cache_dir() / "zoo" / "keras" / key / f"{model.name}.{model.format}"
 
 
 def _make(model: ZooModel, path: Path) -> None:
     """Write the file aside, and rename it when it is complete; what an interrupted process left is written over."""
-    from mlharness_tensorflow.zoo_models import build
+    from mlharness_tensorflow import zoo_models
 
-    aside = path.with_name("incomplete.keras")
+    aside = path.with_name(f"incomplete{path.suffix}")
     try:
-        build(model).save(aside)
+        if model.format == "onnx":
+            # From the file and not from a model built anew: every framework gets the very same weights.
+            zoo_models.export_onnx(fetch(replace(model, format="keras").uri, None, lambda done, total: None), aside)
+        else:
+            zoo_models.build(model).save(aside)
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)

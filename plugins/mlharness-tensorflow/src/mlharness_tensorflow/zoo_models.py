@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mlharness.errors import UserError, did_you_mean
 from mlharness_tensorflow import networks
-from mlharness_tensorflow.process import import_keras
+from mlharness_tensorflow.process import import_keras, import_tensorflow
 from mlharness_tensorflow.zoo_uri import ZooModel, fold
 
 CLASSES = 1000
+_OPSET = 17  # old enough for every onnxruntime that mlharness allows
 
 
 def build(model: ZooModel) -> Any:
@@ -31,6 +33,38 @@ def build(model: ZooModel) -> Any:
     if model.weights == "none":
         _enliven(network, model.seed)
     return _named(network, model.name)
+
+
+def export_onnx(path: Path, target: Path) -> None:
+    """Write a model of the zoo as ONNX: the same ``images`` (NHWC) and ``logits``, operator set 17.
+
+    Raises:
+        UserError: the model holds something that cannot be exported.
+    """
+    tf, keras = import_tensorflow(), import_keras()
+    import onnx
+    import tf2onnx
+
+    network = keras.models.load_model(path, compile=False)
+    signature = [tf.TensorSpec((None, *network.input_shape[1:]), tf.float32, name="images")]
+    function = tf.function(lambda images: network(images, training=False), input_signature=signature, autograph=False)
+    try:
+        exported, _ = tf2onnx.convert.from_function(function, signature, opset=_OPSET)
+    except Exception as error:  # whatever the exporter stumbles over is in the model
+        raise UserError(f"{path.stem} cannot be exported to ONNX: {error}", "Use the framework tensorflow.") from error
+    _rename_output(exported.graph, "logits")
+    for tensor in (*exported.graph.input, *exported.graph.output):
+        tensor.type.tensor_type.shape.dim[0].dim_param = "batch"
+    onnx.save(exported, str(target))
+
+
+def _rename_output(graph: Any, name: str) -> None:
+    """Give the only output of an ONNX graph its name, wherever the graph has it."""
+    old = graph.output[0].name
+    graph.output[0].name = name
+    for node in graph.node:
+        for side in (node.input, node.output):
+            side[:] = [name if tensor == old else tensor for tensor in side]
 
 
 def names() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What a ``keras://NAME?weights=none&seed=0`` URI asks for. Importing this imports no framework."""
+"""What a ``keras://NAME?weights=none&seed=0&format=onnx`` URI asks for. Importing this imports no framework."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from mlharness.errors import UserError, did_you_mean
 
 SCHEME = "keras"
 WEIGHTS = ("none", "imagenet")
-_KEYS = ("weights", "seed")
+FORMATS = ("onnx",)
+"""What a model can be exported to; without ``format`` it is a ``.keras`` file."""
+_KEYS = ("weights", "seed", "format")
 _NAME = re.compile(r"[a-z0-9]+\Z")
 _SEED = re.compile(r"[0-9]{1,9}\Z")
 _FORM = "Write keras://NAME?weights=none, as keras://resnet50?weights=none; seed=N changes the random weights."
@@ -18,17 +20,19 @@ _FORM = "Write keras://NAME?weights=none, as keras://resnet50?weights=none; seed
 
 @dataclass(frozen=True)
 class ZooModel:
-    """One model of the zoo: its folded name, ``none`` or ``imagenet`` weights, the seed of random weights."""
+    """One file of the zoo: folded name, ``none`` or ``imagenet`` weights, seed of random weights, ``keras`` or format."""
 
     name: str
     weights: str
     seed: int = 0
+    format: str = "keras"
 
     @property
     def uri(self) -> str:
         """The one spelling that all URIs of this model share."""
         seed = f"&seed={self.seed}" if self.weights == "none" else ""
-        return f"{SCHEME}://{self.name}?weights={self.weights}{seed}"
+        exported = f"&format={self.format}" if self.format in FORMATS else ""
+        return f"{SCHEME}://{self.name}?weights={self.weights}{seed}{exported}"
 
 
 def fold(name: str) -> str:
@@ -52,7 +56,9 @@ def parse(uri: str) -> ZooModel:
     seed = query.get("seed", "0")
     if not _SEED.match(seed):
         raise UserError(f"{uri}: seed={seed!r} is no whole number from 0 to 999999999", "Write it as seed=7.")
-    return ZooModel(name, weights, int(seed))
+    if query.get("format", FORMATS[0]) not in FORMATS:
+        raise UserError(f"{uri}: format={query['format']!r} is unknown", did_you_mean(query["format"], FORMATS))
+    return ZooModel(name, weights, int(seed), query.get("format", "keras"))
 
 
 def _split(uri: str) -> SplitResult:
