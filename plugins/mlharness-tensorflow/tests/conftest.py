@@ -45,7 +45,7 @@ def load() -> Load:
     return load_it
 
 
-class Linear(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
+class Linear(tf.Module):  # type: ignore[misc, name-defined]  # TensorFlow has no types
     """x [batch, 4] -> y = x @ WEIGHTS + BIAS and z = relu(y), with a variable that is not trained."""
 
     def __init__(self) -> None:

@@ -117,7 +117,7 @@ class TestKerasFile:
     def test_a_file_that_is_cut_off(self, load: Load, keras_file: Path, keep: float) -> None:
         data = keras_file.read_bytes()
         keras_file.write_bytes(data[: int(len(data) * keep)])
-        with pytest.raises(UserError, match="is no complete .keras file") as caught:
+        with pytest.raises(UserError, match=r"is no complete \.keras file") as caught:
             load(keras_file)
         assert caught.value.remedy
 
@@ -295,7 +295,7 @@ class TestWrongFiles:
         """A TorchScript file is a zip, too."""
         with zipfile.ZipFile(tmp_path / "model.pt", "w") as archive:
             archive.writestr("model/data.pkl", b"")
-        with pytest.raises(UserError, match="no complete .keras file"):
+        with pytest.raises(UserError, match=r"no complete \.keras file"):
             load(tmp_path / "model.pt")
 
     def test_a_graph_with_an_unknown_operation(self, load: Load, frozen: Path) -> None:

@@ -16,11 +16,11 @@ _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall", "MapDataset", 
 _UNCHANGED = frozenset({"Identity", "ReadVariableOp", "Reshape", "Transpose", "ExpandDims", "Squeeze", "Cast"})
 _AFFINE = frozenset({"Add", "AddV2", "BiasAdd", "Mul", "Einsum", "MatMul", "BatchMatMul", "BatchMatMulV2"})
 _LEARNT: Mapping[str, tuple[int, ...]] = {
-    **{name: (0, 1) for name in _AFFINE | {"BatchMatMulV3"}},
-    **{name: (1,) for name in ("Conv1D", "Conv2D", "Conv3D", "DepthwiseConv2dNative", "Conv2DBackpropInput")},
+    **dict.fromkeys(_AFFINE | {"BatchMatMulV3"}, (0, 1)),
+    **dict.fromkeys(("Conv1D", "Conv2D", "Conv3D", "DepthwiseConv2dNative", "Conv2DBackpropInput"), (1,)),
     "Conv3DBackpropInputV2": (1,),
     **{f"FusedBatchNorm{version}": (1, 2) for version in ("", "V2", "V3")},
-    **{name: (0,) for name in ("Gather", "GatherV2", "ResourceGather")},
+    **dict.fromkeys(("Gather", "GatherV2", "ResourceGather"), (0,)),
 }
 """By type of operation, the operands that training learns, when nothing that is fed goes into them."""
 
@@ -97,7 +97,7 @@ def count_constants(operations: Sequence[Any]) -> int:
             tensor = operation.inputs[place]
             if tensor.op not in fed and tensor.dtype.is_floating and tensor.shape.rank:
                 root = _root(tensor)
-                found[root.name] = math.prod(root.shape.as_list())
+                found[root.name] = math.prod(_sizes(root)) if root.shape.is_fully_defined() else 0
     return sum(found.values())
 
 
@@ -160,29 +160,31 @@ def _called(node: Any) -> list[str]:
     ]
 
 
-def _size(tensor: Any) -> int:
-    return math.prod(tensor.shape.as_list())
+def _sizes(tensor: Any) -> list[int]:
+    """The length of each axis, None for one that is not known. Raises ValueError without a rank."""
+    sizes: list[int] = tensor.shape.as_list()
+    return sizes
 
 
 def _convolution(operation: Any) -> int:
     """Each output needs the filter's window over the channels of its group."""
-    return _size(operation.outputs[0]) * math.prod(operation.inputs[1].shape.as_list()[:-1])
+    return math.prod(_sizes(operation.outputs[0])) * math.prod(_sizes(operation.inputs[1])[:-1])
 
 
 def _depthwise(operation: Any) -> int:
     """Each output needs the filter's window in one channel."""
-    return _size(operation.outputs[0]) * math.prod(operation.inputs[1].shape.as_list()[:-2])
+    return math.prod(_sizes(operation.outputs[0])) * math.prod(_sizes(operation.inputs[1])[:-2])
 
 
 def _transposed(operation: Any) -> int:
     """Each input goes through the filter's window into every channel; the filter is [..., out, in]."""
-    return _size(operation.inputs[2]) * math.prod(operation.inputs[1].shape.as_list()[:-1])
+    return math.prod(_sizes(operation.inputs[2])) * math.prod(_sizes(operation.inputs[1])[:-1])
 
 
 def _product(operation: Any) -> int:
     """Each output needs one row of the first matrix."""
     turned = any(operation.node_def.attr[key].b for key in ("transpose_a", "adj_x"))
-    return _size(operation.outputs[0]) * operation.inputs[0].shape.as_list()[-2 if turned else -1]  # type: ignore[no-any-return]  # TensorFlow has no types
+    return math.prod(_sizes(operation.outputs[0])) * _sizes(operation.inputs[0])[-2 if turned else -1]
 
 
 def _einsum(operation: Any) -> int:
@@ -195,7 +197,7 @@ def _einsum(operation: Any) -> int:
         left, dots, right = term.strip().partition("...")
         free = tensor.shape.rank - len(left) - len(right)
         labels = [*left, *(range(-free, 0) if dots else ()), *right]
-        for label, size in zip(labels, tensor.shape.as_list(), strict=True):
+        for label, size in zip(labels, _sizes(tensor), strict=True):
             sizes[label] = max(size, sizes.get(label, 1))
     return math.prod(sizes.values())
 

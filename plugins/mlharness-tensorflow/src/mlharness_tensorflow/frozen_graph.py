@@ -89,9 +89,9 @@ def _layers(model: Model, side: str, declared: Sequence[TensorSpec]) -> list[str
 
 def _described(tensors: Sequence[Any], layers: Sequence[str], declared: Sequence[TensorSpec]) -> list[TensorSpec]:
     """The tensors under the manifest's names, or the layers' own."""
-    names = [spec.name for spec in declared] or layers
-    shapes = [spec.shape for spec in declared] or [None] * len(layers)
-    return [tensor_spec(*described) for described in zip(names, tensors, shapes, strict=True)]
+    if not declared:
+        return [tensor_spec(layer, tensor) for layer, tensor in zip(layers, tensors, strict=True)]
+    return [tensor_spec(spec.name, tensor, spec.shape) for spec, tensor in zip(declared, tensors, strict=True)]
 
 
 def _tensor(graph: Any, layer: str, file: str, side: str) -> Any:

@@ -20,7 +20,7 @@ _FORM = "Write keras://NAME?weights=none, as keras://resnet50?weights=none; seed
 
 @dataclass(frozen=True)
 class ZooModel:
-    """One file of the zoo: folded name, ``none`` or ``imagenet`` weights, seed of random weights, ``keras`` or format."""
+    """One file of the zoo: folded name, ``none`` or ``imagenet`` weights, seed of random weights, format."""
 
     name: str
     weights: str
