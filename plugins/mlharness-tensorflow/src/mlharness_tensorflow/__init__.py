@@ -1,0 +1,1 @@
+"""TensorFlow as a framework of mlharness, and the Keras zoo as a source of models."""

@@ -1,0 +1,84 @@
+"""The plugin: what mlharness finds through the entry point. Importing it imports neither TensorFlow nor Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mlharness import hookimpl
+from mlharness.providers import Array, Complexity, Model, Option, Predictor, SourceProvider
+from mlharness.registrars import FrameworkRegistrar, SourceRegistrar
+from mlharness_tensorflow import zoo
+from mlharness_tensorflow.zoo_uri import FORMATS, SCHEME
+
+OPTIONS = (
+    Option("intra_op_num_threads", "integer", "Threads inside one operator, shared by the process; --threads sets it."),
+    Option(
+        "inter_op_num_threads",
+        "integer",
+        "Threads that run independent operators, shared by the process; by default one per usable core.",
+    ),
+    Option("jit_compile", "boolean", "Whether XLA compiles the whole graph, once per shape of a batch.", default=False),
+    Option(
+        "freeze",
+        "boolean",
+        "Whether weights become constants of the graph, so that TensorFlow can fold and fuse what follows them.",
+        default=True,
+    ),
+    Option(
+        "mixed_precision",
+        "boolean",
+        "Whether TensorFlow may compute in bfloat16 on a CPU and in float16 on a GPU, where it finds that safe.",
+        default=False,
+    ),
+    Option("signature", "string", "Which signature of a SavedModel is called.", default="serving_default"),
+)
+
+
+def load(model: Model, device: str, options: Mapping[str, Any], trace: Any = None) -> Predictor:
+    """Load a SavedModel, a ``.keras`` file or a frozen ``.pb``; see :mod:`mlharness_tensorflow.predictor`."""
+    from mlharness_tensorflow.predictor import load_predictor
+
+    return load_predictor(model, device, options)
+
+
+def version() -> str:
+    """TensorFlow's version."""
+    from mlharness_tensorflow.process import import_tensorflow
+
+    return str(import_tensorflow().__version__)
+
+
+def devices() -> Sequence[str]:
+    """The devices that TensorFlow finds here."""
+    from mlharness_tensorflow.process import available_devices
+
+    return available_devices()
+
+
+def complexity(predictor: Any, batch: Mapping[str, Array]) -> Complexity:
+    """Parameters and multiply-adds; see :mod:`mlharness_tensorflow.complexity`."""
+    from mlharness_tensorflow.complexity import measure
+
+    return measure(predictor, batch)
+
+
+@hookimpl
+def mlh_register_frameworks(registrar: FrameworkRegistrar) -> None:
+    registrar.framework(
+        "tensorflow",
+        load=load,
+        version=version,
+        devices=devices,
+        options=OPTIONS,
+        aliases=("TensorFlow", "tf", "keras"),
+        requirement="tensorflow-cpu",
+        threads="intra_op_num_threads",
+        variants={"full": "tensorflow", "gpu": "tensorflow[and-cuda]"},
+        complexity=complexity,
+    )
+
+
+@hookimpl
+def mlh_register_sources(registrar: SourceRegistrar) -> None:
+    registrar.source(SourceProvider(SCHEME, zoo.locate, zoo.fetch, framework="tensorflow", formats=FORMATS))

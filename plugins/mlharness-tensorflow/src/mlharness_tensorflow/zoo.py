@@ -1,0 +1,93 @@
+"""The Keras zoo as a source of files: a ``.keras`` file, or its export, made once and kept in the cache.
+
+``locate`` runs in any process and imports no framework; ``fetch`` runs in a runner that has TensorFlow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import filelock
+
+from mlharness.errors import UserError
+from mlharness.manifest.files import verify
+from mlharness.paths import cache_dir
+from mlharness_tensorflow.zoo_uri import ZooModel, parse
+
+_RECIPE = 2
+"""Counts the changes of what this plugin builds from one URI, so that an older file is not taken for it."""
+
+
+def locate(uri: str, sha256: str | None) -> Path | None:
+    """The model's file when it has been made for the Keras that is installed here.
+
+    Raises:
+        UserError: a URI that makes no sense, or a file with another checksum.
+    """
+    path = cached_path(parse(uri))
+    try:
+        here = path is not None and path.is_file()
+    except OSError as error:
+        raise _unusable_cache(error) from error
+    return verify(path, sha256, uri) if path is not None and here else None
+
+
+def fetch(uri: str, sha256: str | None, advance: Callable[[int, int], None]) -> Path:
+    """Build the model, or bring its weights, and write its file into the cache.
+
+    Raises:
+        UserError: the zoo has no such model, its weights cannot be brought, the cache cannot be written, or the
+            checksum differs.
+    """
+    model = parse(uri)
+    path = cached_path(model)
+    if path is None:
+        raise UserError(f"{uri}: Keras is not installed here", "Run: pip install tensorflow-cpu")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(path.parent / "lock"):
+            # Another process may have made it while this one waited.
+            if not path.is_file():
+                _make(model, path)
+    except OSError as error:
+        raise _unusable_cache(error) from error
+    size = path.stat().st_size
+    advance(size, size)
+    return verify(path, sha256, uri)
+
+
+def cached_path(model: ZooModel) -> Path | None:
+    """Where the file of a model is kept; None without Keras, whose version decides what is built."""
+    try:
+        keras = version("keras")
+    except PackageNotFoundError:
+        return None
+    key = hashlib.sha256(f"{model.uri} keras {keras} recipe {_RECIPE}".encode()).hexdigest()[:16]
+    return cache_dir() / "zoo" / "keras" / key / f"{model.name}.{model.format}"
+
+
+def _make(model: ZooModel, path: Path) -> None:
+    """Write the file aside, and rename it when it is complete; what an interrupted process left is written over."""
+    from mlharness_tensorflow import zoo_models
+
+    aside = path.with_name(f"incomplete{path.suffix}")
+    try:
+        if model.format == "onnx":
+            # From the file and not from a model built anew: every framework gets the very same weights.
+            zoo_models.export_onnx(fetch(replace(model, format="keras").uri, None, lambda done, total: None), aside)
+        else:
+            zoo_models.build(model).save(aside)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _unusable_cache(error: OSError) -> UserError:
+    return UserError(
+        f"the cache {cache_dir() / 'zoo' / 'keras'} cannot be used: {error.strerror or error}",
+        "Free space there, check its permissions, or set MLH_CACHE_DIR.",
+    )
