@@ -84,6 +84,6 @@ _COUNTS: Mapping[str, Count] = {
     "batch_dot": product,
 }
 _UNCOUNTED = frozenset(
-    {"RNN", "_linalg_gemm", "_linalg_gemm2", "linalg_gemm", "linalg_gemm2", "khatri_rao", "_contrib_DeformableConvolution",
-     "_foreach", "_while_loop", "_cond", "_npi_matmul", "_npi_dot", "Custom"}
+    {"RNN", "_linalg_gemm", "_linalg_gemm2", "linalg_gemm", "linalg_gemm2", "khatri_rao", "_npi_matmul", "_npi_dot",
+     "_contrib_DeformableConvolution", "_foreach", "_while_loop", "_cond", "Custom"}
 )  # fmt: skip

@@ -8,6 +8,7 @@ that thread, too, and each instance can have its own.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import re
@@ -26,7 +27,13 @@ _STARTING = threading.Lock()
 _BINDING = threading.Lock()
 
 
-def start(engine: str = "naive", threads: int = 1, worker_threads: int = 1, wait_policy: str = "passive") -> Any:
+def start(
+    engine: str = "naive",
+    threads: int = 1,
+    worker_threads: int = 1,
+    wait_policy: str = "passive",
+    device: str = "cpu",
+) -> Any:
     """Import MXNet with these settings, and return it; what runs already keeps its settings, and the engine must agree.
 
     Args:
@@ -34,9 +41,10 @@ def start(engine: str = "naive", threads: int = 1, worker_threads: int = 1, wait
         threads: OpenMP threads of an operator; in the naive engine for the calling thread alone.
         worker_threads: threads of the threaded engine.
         wait_policy: what OpenMP's idle threads do, ``passive`` or ``active``.
+        device: checked before the engine, so that a missing GPU is told as what it is.
 
     Raises:
-        UserError: MXNet cannot be imported, or the process uses its other engine already.
+        UserError: MXNet cannot be imported, there is no such device, or the process uses the other engine already.
     """
     for name, value in (("threads", threads), ("worker_threads", worker_threads)):
         if value < 1:
@@ -49,6 +57,7 @@ def start(engine: str = "naive", threads: int = 1, worker_threads: int = 1, wait
         os.environ["OMP_WAIT_POLICY"] = wait_policy
         os.environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")  # a line for each executor
         mxnet = import_mxnet()
+        context_of(mxnet, device)
         check_engine(mxnet, engine)
     # Python offers no function for it. It counts for the calling thread, as OpenMP's settings do.
     mxnet.base.check_call(mxnet.base._LIB.MXSetNumOMPThreads(threads))
@@ -85,10 +94,8 @@ def check_engine(mxnet: Any, engine: str) -> None:
     except mxnet.MXNetError:
         at_once = True
     else:
-        try:
+        with contextlib.suppress(mxnet.MXNetError):  # fetched here, or some later wait would raise it
             wrong.wait_to_read()
-        except mxnet.MXNetError:
-            pass  # as expected; an error that nobody fetches would be told at some later wait
     if at_once != (engine == "naive"):
         raise UserError(
             f"MXNet runs in this process with another engine than {engine!r}: it was used before the model was loaded",
@@ -110,8 +117,9 @@ def context_of(mxnet: Any, device: str) -> Any:
         return mxnet.cpu()
     if device == "cuda":
         device = "cuda:0"
-    if device not in available_devices():
-        remedy = f"Devices here: {', '.join(available_devices())}."
+    known = available_devices()
+    if device not in known:
+        remedy = f"Devices here: {', '.join(known)}."
         if device.startswith("cuda:"):
             remedy += " For CUDA: pip uninstall mxnet && pip install mxnet-cu112, and check the driver."
         raise UserError(f"MXNet {mxnet.__version__} has no device {device!r} here", remedy)

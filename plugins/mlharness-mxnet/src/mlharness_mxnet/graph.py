@@ -37,7 +37,7 @@ def parse_graph(text: str, file: str) -> tuple[Node, ...]:
 def parse_node(item: Mapping[str, Any], number: int) -> Node:
     """One node; its inputs must stand before it."""
     # Older versions of MXNet wrote the attributes under other keys.
-    attributes = item.get("attrs") or item.get("attr") or item.get("param") or {}
+    attributes: Mapping[str, Any] = next((item[key] for key in ("attrs", "attr", "param") if item.get(key)), {})
     inputs = tuple(index_of(entry, number) for entry in item["inputs"])
     return Node(str(item["op"]), str(item["name"]), {key: str(value) for key, value in attributes.items()}, inputs)
 
@@ -53,7 +53,7 @@ def check_references(document: Mapping[str, Any], nodes: Sequence[Node]) -> None
             raise ValueError(f"node {number} is no argument")
 
 
-def index_of(entry: Sequence[int], below: int) -> int:
+def index_of(entry: Sequence[Any], below: int) -> int:
     """The node that an entry ``[node, output, ...]`` points at. Raises ValueError unless it is among the first ones."""
     number = entry[0]
     if not isinstance(number, int) or not 0 <= number < below:

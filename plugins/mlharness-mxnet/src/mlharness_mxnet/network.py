@@ -96,7 +96,7 @@ def load_parameters(mxnet: Any, saved: Saved, context: Any) -> tuple[dict[str, A
     except (mxnet.MXNetError, UnicodeDecodeError, AssertionError) as error:
         raise UserError(f"the parameters of {saved.origin} are damaged: {reason(error)}", _EXPORT) from error
     kinds: dict[str, dict[str, Any]] = {"arg": {}, "aux": {}}
-    for key in arrays if isinstance(arrays, dict) else [""]:
+    for key in arrays if isinstance(arrays, dict) or not arrays else [""]:  # no arrays come as an empty list
         kind, _, name = key.partition(":")
         if kind not in kinds:
             raise UserError(f"the parameters of {saved.origin} are not those of a symbol ({key!r})", _EXPORT)
@@ -116,7 +116,7 @@ def input_specs(network: Network, declared: Sequence[TensorSpec]) -> list[Tensor
     for name in likely:
         if name not in named:
             raise UserError(
-                f"{network.origin}: the input layer {name!r} is neither in the parameters nor among the manifest's inputs",
+                f"{network.origin}: {name!r} is neither among the parameters nor among the manifest's inputs",
                 f"Declare the inputs {', '.join(likely)} with their shapes, or use the right parameters.",
             )
     return list(declared)

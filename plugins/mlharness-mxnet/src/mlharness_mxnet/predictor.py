@@ -40,6 +40,7 @@ class MxnetPredictor:
             options["threads"] or 1,
             options["worker_threads"],
             options["wait_policy"],
+            device,
         )
         self._context = engine.context_of(self._mxnet, device)
         network = load_network(self._mxnet, read_files(model.name, model.files), self._context)
