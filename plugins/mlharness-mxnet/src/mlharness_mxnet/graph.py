@@ -22,16 +22,21 @@ class Node:
 
 def parse_graph(text: str, file: str) -> tuple[Node, ...]:
     """The nodes of a symbol in their order. Raises UserError when the text is not the JSON of a sound symbol."""
+    return parse_document(text, file)[0]
+
+
+def parse_document(text: str, file: str) -> tuple[tuple[Node, ...], set[int]]:
+    """As :func:`parse_graph`, and the numbers of the nodes that give outputs."""
     try:
         document = json.loads(text)
         nodes = tuple(parse_node(item, number) for number, item in enumerate(document["nodes"]))
-        check_references(document, nodes)
+        heads = check_references(document, nodes)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
         what = f"{type(error).__name__}: {error}"
         raise UserError(
             f"{file} is not the JSON of an MXNet symbol ({what})", "Write it anew, and complete."
         ) from error
-    return nodes
+    return nodes, heads
 
 
 def parse_node(item: Mapping[str, Any], number: int) -> Node:
@@ -42,15 +47,14 @@ def parse_node(item: Mapping[str, Any], number: int) -> Node:
     return Node(str(item["op"]), str(item["name"]), {key: str(value) for key, value in attributes.items()}, inputs)
 
 
-def check_references(document: Mapping[str, Any], nodes: Sequence[Node]) -> None:
-    """Raise ValueError unless there are heads, and heads and arguments point at nodes."""
+def check_references(document: Mapping[str, Any], nodes: Sequence[Node]) -> set[int]:
+    """The heads. Raises ValueError unless there are some, and heads and arguments point at nodes."""
     if not nodes or not document["heads"]:
         raise ValueError("it has no nodes, or no heads")
-    for entry in document["heads"]:
-        index_of(entry, len(nodes))
     for number in document["arg_nodes"]:
         if nodes[index_of([number], len(nodes))].op != "null":
             raise ValueError(f"node {number} is no argument")
+    return {index_of(entry, len(nodes)) for entry in document["heads"]}
 
 
 def index_of(entry: Sequence[Any], below: int) -> int:

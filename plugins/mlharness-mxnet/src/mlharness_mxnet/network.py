@@ -13,9 +13,10 @@ from mlharness.errors import UserError, did_you_mean
 from mlharness.providers import TensorSpec
 from mlharness_mxnet.engine import reason
 from mlharness_mxnet.files import Saved
-from mlharness_mxnet.graph import Node, parse_graph
+from mlharness_mxnet.graph import Node, parse_document, parse_graph
 
 Shape = tuple[int, ...]
+_DTYPES = frozenset({"float64", "float32", "float16", "int64", "int32", "int8", "uint8", "bool"})
 _LABEL = "_label"
 _OUTPUT = "_output"
 _EXPORT = "Export both anew: net.export(PATH) in Gluon, model.save_checkpoint in Module."
@@ -37,6 +38,12 @@ class Network:
         return [name for name in self.symbol.list_arguments() if name not in self.arguments]
 
     @property
+    def can_be_fused(self) -> bool:
+        """False when an output also goes into another operator: MXNet 1.9.1 fuses even these, and gives wrong values."""
+        nodes, heads = parse_document(self.symbol.tojson(), self.origin)
+        return heads.isdisjoint(number for node in nodes for number in node.inputs)
+
+    @property
     def likely_inputs(self) -> list[str]:
         """The free arguments that are no labels."""
         return [name for name in self.free if not name.endswith(_LABEL)]
@@ -47,7 +54,7 @@ class Network:
         given = ", ".join(f"{name} {list(shape)}" for name, shape in inputs.items())
         try:
             arguments, outputs, _ = self.symbol.infer_shape(**known)
-        except Exception as error:  # MXNet's error, or NumPy's for a size that is no 32-bit number
+        except Exception as error:  # MXNet's error, or ctypes' for a size that is no 32-bit number
             raise UserError(
                 f"{self.origin} cannot take {given}: {reason(error)}", "Correct inputs in the manifest."
             ) from error
@@ -60,9 +67,14 @@ class Network:
         known = {name: array.dtype for name, array in self.arguments.items()}
         known.update({name: np.dtype(dtype).type for name, dtype in inputs.items()})
         given = ", ".join(f"{name} {dtype}" for name, dtype in inputs.items())
+        foreign = sorted(set(inputs.values()) - _DTYPES)  # which infer_type takes for unknown, and makes float32 of
+        if foreign:
+            raise UserError(
+                f"{self.origin} cannot take {given}: MXNet has no {foreign[0]}", "Correct the dtype in the manifest."
+            )
         try:
             _, outputs, _ = self.symbol.infer_type(**known)
-        except Exception as error:  # MXNet's error, or a KeyError for a dtype that it does not know
+        except Exception as error:  # MXNet's error has no public base class but its own, which needs the import
             raise UserError(
                 f"{self.origin} cannot take {given}: {reason(error)}", "Correct the dtype in the manifest."
             ) from error

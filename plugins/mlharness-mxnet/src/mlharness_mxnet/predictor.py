@@ -101,7 +101,8 @@ def bind(
     arrays = {**network.arguments, **inputs}
     # What is left are labels: training's operators take them, and do not read them in inference.
     arrays = {name: arrays[name] if name in arrays else mxnet.nd.zeros(by_name[name], context) for name in by_name}
-    backend = options["subgraph_backend"] if context.device_type == "cpu" else "NONE"
+    fused = context.device_type == "cpu" and network.can_be_fused
+    backend = options["subgraph_backend"] if fused else "NONE"
     executor = engine.bind(
         network.symbol,
         context,
