@@ -111,11 +111,6 @@ def refusal(wish: Wish, version: str | None, stale: Sequence[str]) -> str:
     return "; ".join([here, *(stale or ["no created environment has it"])])
 
 
-def packages_of(interpreter: str) -> Mapping[str, str] | None:
-    """The packages of a created environment, by its interpreter; None for any other."""
-    return next((record.packages for record in environments() if record.interpreter == interpreter), None)
-
-
-def usable(records: Collection[Record]) -> list[Record]:
-    """Those that hold the kernel and plugins that run here."""
-    return [record for record in records if not differences(record)]
+def record_of(interpreter: str) -> Record | None:
+    """The created environment of an interpreter; None for any other."""
+    return next((record for record in environments() if record.interpreter == interpreter), None)

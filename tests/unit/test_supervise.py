@@ -22,7 +22,7 @@ from mlharness.supervise import Outcome, RunnerBug, Watch, run
 
 HEAD = """#!{python} -I
 import json, mmap, os, signal, subprocess, sys, time
-pipe, counters = int(sys.argv[3]), int(sys.argv[4])
+pipe, counters = map(int, sys.argv[-2:])
 def send(event, **fields):
     os.write(pipe, json.dumps(dict(fields, event=event)).encode() + b"\\n")
 def phase(name, total=None, stall_s=60):
