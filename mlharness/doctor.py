@@ -227,7 +227,8 @@ def check_frameworks(plugins: Plugins, messages: Sequence[Message], made: Iterab
             yield Check("framework", f"{message['name']}: in a created environment only")
         elif message["event"] == "framework" and message["error"]:
             name = message["name"]
-            remedy = f"Run: pip install '{requirement(plugins, name)}', or: mlh env create {name}"
+            remedy = f"Run: pip install '{requirement(plugins, name)}'"
+            remedy += f", or: mlh env create {name}" if requirement(plugins, name, "") else ""
             yield Check("framework", f"{message['name']}: {message['error']}", "bad", remedy)
         elif message["event"] == "framework":
             usable += [message["name"]] if known.count(message["name"]) == 1 else []  # of two, neither is used
@@ -247,10 +248,11 @@ def check_loadgen(messages: Sequence[Message]) -> Check:
     return Check("loadgen", errors[0], "bad", "Run: pip install --force-reinstall mlcommons-loadgen", blocking=True)
 
 
-def requirement(plugins: Plugins, framework: str) -> str:
-    """The distribution that carries a framework."""
+def requirement(plugins: Plugins, framework: str, unknown: str | None = None) -> str:
+    """The distribution that carries a framework; its name, or ``unknown``, when it does not say."""
     found = (entry.provider for entry in plugins.catalog.frameworks if entry.name == framework)
-    return next((provider.requirement for provider in found if provider.requirement), framework)
+    told = (provider.requirement for provider in found if provider.requirement)
+    return next(told, framework if unknown is None else unknown)
 
 
 def check_gpus(host: Host, gpus: Iterable[gpu.Gpu]) -> Iterator[Check]:

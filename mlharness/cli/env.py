@@ -110,12 +110,16 @@ def _create(
 
 
 def _create_from(lock: Path, python: str | None, name: str | None, output: Output) -> None:
+    from mlharness.environments.comparing import differences
     from mlharness.environments.rebuilding import create_from
     from mlharness.interrupts import interruptible
 
     with interruptible():
         record, made = create_from(lock, python, name, _telling(output))
     _show_made(output, record, made)
+    if told := differences(record):
+        own = Path(record.interpreter).parent / "mlh"
+        output.note(f"This mlh does not use it, since {'; '.join(told)}. It has its own: {own}")
 
 
 def _needs(model: str, plugins: Plugins) -> tuple[tuple[str, ...], frozenset[str]]:

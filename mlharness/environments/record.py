@@ -54,11 +54,16 @@ def short(python: str) -> str:
 
 
 def read_record(folder: Path) -> Record | None:
-    """The record of the environment in a folder; None when it is not complete, or was made by another mlharness."""
+    """The record of the environment in a folder.
+
+    None when it is not complete, was made by another mlharness, or has been moved: its paths would lead elsewhere.
+    """
     try:
-        return msgspec.json.decode((folder / MARKER).read_bytes(), type=Record)
-    except (OSError, msgspec.MsgspecError):
+        record = msgspec.json.decode((folder / MARKER).read_bytes(), type=Record)
+        stayed = folder.samefile(Path(record.interpreter).parents[1])
+    except (OSError, IndexError, msgspec.MsgspecError):
         return None
+    return record if stayed and record.schema_version == SCHEMA_VERSION else None
 
 
 def write_record(folder: Path, record: Record) -> None:

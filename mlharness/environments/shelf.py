@@ -22,7 +22,7 @@ LOOK_S = 0.2
 
 def shelf() -> Path:
     """The folder of all environments (not created)."""
-    return data_dir() / "envs"
+    return data_dir().absolute() / "envs"
 
 
 def folder_of(name: str) -> Path:
