@@ -11,6 +11,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -113,7 +114,8 @@ def make(order: Order, telling: Telling, outdated: Callable[[Record], bool]) -> 
                 check_complete(record)
             write_record(folder, record)
         except BaseException:
-            discard(folder)
+            with suppress(UserError):  # without a record it is not used; why it was not made is what matters
+                discard(folder)
             raise
         return record, True
 

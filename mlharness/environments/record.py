@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from mlharness.environments.origins import Member
+from mlharness.errors import UserError
 
 MARKER = "mlharness-env.json"
 SCHEMA_VERSION = 1
@@ -67,10 +68,13 @@ def read_record(folder: Path) -> Record | None:
 
 
 def write_record(folder: Path, record: Record) -> None:
-    """Declare the environment complete."""
+    """Declare the environment complete. Raises UserError when the disk refuses."""
     partial = folder / f".{MARKER}.part"
-    with partial.open("wb") as stream:
-        stream.write(msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(folder / MARKER)
+    try:
+        with partial.open("wb") as stream:
+            stream.write(msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(folder / MARKER)
+    except OSError as error:
+        raise UserError(f"cannot write {folder / MARKER}: {error.strerror}", "Free some space.") from error

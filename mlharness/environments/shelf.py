@@ -60,13 +60,14 @@ def alone(name: str, say: Callable[[str], None]) -> Iterator[Path]:
         UserError: nothing can be written there.
     """
     folder = folder_of(name)
-    try:
-        shelf().mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot make {shelf()}: {error.strerror}", "Set MLH_DATA_DIR to a folder of yours.") from error
     # Beside the folder, since that is removed and made anew; left there, since whoever waits has it open.
     lock = FileLock(shelf() / f".{name}.lock")
-    _acquire(lock, name, say)
+    try:
+        shelf().mkdir(parents=True, exist_ok=True)
+        _acquire(lock, name, say)
+    except OSError as error:
+        remedy = "Set MLH_DATA_DIR to a folder of yours."
+        raise UserError(f"nothing can be written to {shelf()}: {error.strerror}", remedy) from error
     try:
         yield folder
     finally:
