@@ -43,7 +43,7 @@ class Order:
     """An environment as it is to be: what its record will say, and the ``pip install`` commands that fill it.
 
     ``commands`` gets the requirements, those of an environment that is made anew included. ``any_kernel`` allows
-    another kernel than the running one.
+    another kernel than the running one; ``finish`` may add to the folder, and say so in the record.
     """
 
     name: str
@@ -55,6 +55,7 @@ class Order:
     requires: tuple[str, ...]
     commands: Callable[[tuple[str, ...]], list[list[str]]]
     any_kernel: bool = False
+    finish: Callable[[Path, Record], Record] = lambda folder, record: record
 
 
 def create(recipe: Recipe, name: str | None, telling: Telling) -> tuple[Record, bool]:
@@ -109,7 +110,7 @@ def make(order: Order, telling: Telling, outdated: Callable[[Record], bool]) -> 
         discard(folder)
         try:
             fill(folder, order, requires, telling)
-            record = describe(folder, order, requires)
+            record = order.finish(folder, describe(folder, order, requires))
             if not order.any_kernel:
                 check_complete(record)
             write_record(folder, record)

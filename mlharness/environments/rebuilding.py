@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from mlharness.environments.creating import Order, Telling, make
-from mlharness.environments.locking import HEADER, INSTALL
+from mlharness.environments.locking import HEADER, INSTALL, WHEELS
+from mlharness.environments.origins import Origin
 from mlharness.environments.pythons import find_python
 from mlharness.environments.record import Record, short
 from mlharness.errors import UserError
@@ -51,7 +54,7 @@ def create_from(lock: Path, python: str | None, name: str | None, telling: Telli
     command = [*INSTALL[1:], "--requirement", str(lock.absolute())]
     order = Order(
         name or about.name, about.framework, about.distribution, about.variant, path, version, about.requires,
-        lambda requires: [command], any_kernel=True,
+        lambda requires: [command], any_kernel=True, finish=partial(keep_wheels, lock),
     )  # fmt: skip
 
     def differs(record: Record) -> bool:
@@ -63,6 +66,21 @@ def create_from(lock: Path, python: str | None, name: str | None, telling: Telli
         return False
 
     return make(order, telling, differs)
+
+
+def keep_wheels(lock: Path, folder: Path, record: Record) -> Record:
+    """Copy the wheels beside a lock into the environment, so that it can be exported without them; its new record."""
+    text = lock.read_text("utf-8")
+    kept = {}
+    for wheel in (lock.parent / WHEELS).glob("*.whl"):
+        content = wheel.read_bytes()
+        if hashlib.sha256(content).hexdigest() in text:  # the folder may serve several locks
+            copy = folder / WHEELS / wheel.name
+            copy.parent.mkdir(exist_ok=True)
+            copy.write_bytes(content)
+            kept[canonical(wheel.name.split("-")[0])] = Origin("archive", str(copy))
+    held = (replace(member, origin=kept.get(member.name, member.origin)) for member in record.members)
+    return replace(record, members=tuple(held))
 
 
 def read_lock(lock: Path) -> tuple[About, dict[str, str]]:

@@ -197,6 +197,8 @@ def test_a_lock_makes_the_same_environment_and_its_hashes_are_checked(here: Inst
     rows = {row["name"]: row for row in here.mlh("env", "list")["environments"]}
     assert rows["copy"]["usable"], "wheels of the code that runs are as good as its source"
     text = lock.read_text("utf-8")
+    again = here.mlh("env", "export", "copy")["lock"]
+    assert again.splitlines()[2:] == text.splitlines()[2:]
     at = text.index("sha256:", text.index("fake-engine==")) + len("sha256:")
     lock.write_text(text[:at] + "0" * 64 + text[at + 64 :], "utf-8")
     error = here.mlh("env", "create", "--from", str(lock), "--name", "spoilt", code=2)["error"]
