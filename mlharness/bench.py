@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mlharness import rundir, supervise
+from mlharness.environments.choosing import record_of
 from mlharness.errors import RunError, UserError
 from mlharness.floor import null_floor_us
 from mlharness.measuring import Measured, measure
@@ -105,6 +106,9 @@ def write_plan(run: Run) -> None:
 def describe_host(run: Run) -> None:
     """``system.json``."""
     run.system = describe_system(run.request.choices.system_description)
+    record = record_of(run.plan.host.interpreter)
+    if record is not None:  # what measures is the created environment
+        run.system |= {"python": record.python, "packages": dict(record.packages)}
     rundir.write_json(run.directory / rundir.SYSTEM, run.system)
 
 

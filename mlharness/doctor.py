@@ -19,6 +19,9 @@ import psutil
 
 from mlharness import gpu, quality, supervise, telemetry
 from mlharness.cores import cgroup_quota
+from mlharness.environments.comparing import differences
+from mlharness.environments.record import Record
+from mlharness.environments.shelf import environments
 from mlharness.errors import MlharnessError
 from mlharness.monitor import family
 from mlharness.plugins import Plugins
@@ -70,7 +73,8 @@ def examine(plugins: Plugins, blocked: Sequence[str] = ()) -> list[Check]:
         check_load(host, look(host)),
         [check_virtualisation(), check_swap()],
         check_plugins(plugins),
-        check_frameworks(plugins, ask_frameworks(plugins, blocked)),
+        check_environments(made := environments()),
+        check_frameworks(plugins, ask_frameworks(plugins, blocked), made),
         check_gpus(host, gpu.all_gpus()),
     )
     return list(chain.from_iterable(parts))
@@ -194,17 +198,37 @@ def ask_runner(owner: str, job: Job) -> list[Message]:
     return [*outcome.all("loadgen"), *outcome.all("framework")]
 
 
-def check_frameworks(plugins: Plugins, messages: Sequence[Message]) -> Iterator[Check]:
-    """LoadGen, then each framework with version and devices; bad when nothing but the null framework is left."""
+def check_environments(made: Iterable[Record]) -> Iterator[Check]:
+    """The created environments, and why one of them is not used."""
+    for record in made:
+        words = f"{record.name}: {record.framework} {record.framework_version} on Python {record.python}"
+        told = differences(record)
+        if told:
+            remedy = f"Run: mlh env create {record.framework}=={record.framework_version} --name {record.name}"
+            yield Check("environment", f"{words}; not used, since {'; '.join(told)}", "warn", remedy)
+        else:
+            yield Check("environment", words)
+
+
+def check_frameworks(plugins: Plugins, messages: Sequence[Message], made: Iterable[Record] = ()) -> Iterator[Check]:
+    """LoadGen, then each framework with version and devices; bad when nothing but the null framework is left.
+
+    One that is not installed here does no harm when a created environment has it.
+    """
     yield check_loadgen(messages)
     known = [entry.name for entry in plugins.catalog.frameworks]
-    usable = []
+    elsewhere = {record.framework for record in made if not differences(record)}
+    usable = [name for name in known if name in elsewhere]
     for message in messages:
         if message["event"] == "died":
             remedy = f"Install it again, or leave it out: --block {message['plugin']}"
             yield Check("framework", f"{message['plugin']}: {message['error']}", "bad", remedy)
+        elif message["event"] == "framework" and message["error"] and message["name"] in elsewhere:
+            yield Check("framework", f"{message['name']}: in a created environment only")
         elif message["event"] == "framework" and message["error"]:
-            remedy = f"Run: pip install '{requirement(plugins, message['name'])}'"
+            name = message["name"]
+            remedy = f"Run: pip install '{requirement(plugins, name)}'"
+            remedy += f", or: mlh env create {name}" if requirement(plugins, name, "") else ""
             yield Check("framework", f"{message['name']}: {message['error']}", "bad", remedy)
         elif message["event"] == "framework":
             usable += [message["name"]] if known.count(message["name"]) == 1 else []  # of two, neither is used
@@ -224,10 +248,11 @@ def check_loadgen(messages: Sequence[Message]) -> Check:
     return Check("loadgen", errors[0], "bad", "Run: pip install --force-reinstall mlcommons-loadgen", blocking=True)
 
 
-def requirement(plugins: Plugins, framework: str) -> str:
-    """The distribution that carries a framework."""
+def requirement(plugins: Plugins, framework: str, unknown: str | None = None) -> str:
+    """The distribution that carries a framework; its name, or ``unknown``, when it does not say."""
     found = (entry.provider for entry in plugins.catalog.frameworks if entry.name == framework)
-    return next((provider.requirement for provider in found if provider.requirement), framework)
+    told = (provider.requirement for provider in found if provider.requirement)
+    return next(told, framework if unknown is None else unknown)
 
 
 def check_gpus(host: Host, gpus: Iterable[gpu.Gpu]) -> Iterator[Check]:

@@ -61,8 +61,19 @@ class PlannedModel:
 
 
 @dataclass(frozen=True)
+class PlannedWish:
+    """The framework that the manifest names, and its range; the user may have chosen another."""
+
+    name: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True)
 class PlannedFramework:
-    """The framework and what was asked of it; None means that the host's cores decide (see :class:`HostPart`)."""
+    """The framework and what was asked of it; None means that the host's cores decide (see :class:`HostPart`).
+
+    ``version`` is the range that binds: the user's, else the manifest's.
+    """
 
     name: str
     plugin: str
@@ -71,6 +82,7 @@ class PlannedFramework:
     options: Mapping[str, Any]
     instances: int | None
     threads: int | None
+    manifest: PlannedWish = PlannedWish()
 
 
 @dataclass(frozen=True)

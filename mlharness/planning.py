@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from mlharness.choices import Choices
 from mlharness.cores import usable_cores
+from mlharness.environments.choosing import Wish, choose_environment
 from mlharness.errors import ManifestError, PluginError, UserError
 from mlharness.manifest.documents import DataSetManifest, ModelManifest, Step
 from mlharness.manifest.place import placed
@@ -26,6 +26,7 @@ from mlharness.plan import (
     PlannedModel,
     PlannedStep,
     PlannedTest,
+    PlannedWish,
     RunPlan,
 )
 from mlharness.providers import FrameworkProvider
@@ -58,9 +59,11 @@ def make_plan(
     """
     framework, version = find_framework(model, choices, catalog)
     test = plan_test(model, choices)
+    planned = plan_framework(model, choices, framework, version)
+    wish = Wish(framework.provider, version, *needs_of(model, dataset, catalog))
     return RunPlan(
         model=plan_model(model, files),
-        framework=plan_framework(model, choices, framework, version),
+        framework=planned,
         dataset=plan_dataset(dataset, choices, catalog),
         preprocess=plan_steps(model, model.preprocess, "preprocess", catalog),
         postprocess=plan_steps(model, model.postprocess, "postprocess", catalog),
@@ -70,9 +73,29 @@ def make_plan(
             first(choices.batch_size, model.bench.batch_size, 1), first(choices.max_wait_us, model.bench.max_wait_us, 0)
         ),
         warmup=choices.warmup,
-        host=plan_host(model, dataset, choices, files, blocked),
+        host=plan_host(model, dataset, choices, files, blocked, choose_environment(wish)),
         labels=choices.labels,
     )
+
+
+def needs_of(
+    model: ModelManifest, dataset: DataSetManifest, catalog: Catalog
+) -> tuple[tuple[str, ...], frozenset[str]]:
+    """What an environment needs beside the framework: packages that the manifests require, and plugins by name.
+
+    Raises:
+        UserError: a step, metric or data set that no usable plugin provides.
+    """
+    steps = (
+        *plan_steps(model, model.preprocess, "preprocess", catalog),
+        *plan_steps(model, model.postprocess, "postprocess", catalog),
+    )
+    metric = plan_metric(model, Choices(), catalog)
+    data = plan_dataset(dataset, Choices(), catalog)
+    shippers = (manifest.origin.plugin for manifest in (model, dataset))
+    plugins = {data.plugin, *(step.plugin for step in steps), *(name for name in shippers if name)}
+    plugins |= {metric.plugin} if metric else set()
+    return tuple(dict.fromkeys((*model.requires, *dataset.requires))), frozenset(plugins)
 
 
 def first(*values: Any) -> Any:
@@ -126,7 +149,7 @@ def plan_framework(
         raise UserError(f"--instances {choices.instances}: SingleStream has one query at a time", "Leave it out.")
     return PlannedFramework(
         framework.name, framework.plugin, version, choices.device, resolve_options(what, provider.options, given),
-        choices.instances, choices.threads,
+        choices.instances, choices.threads, PlannedWish(model.framework.name, model.framework.version),
     )  # fmt: skip
 
 
@@ -246,8 +269,9 @@ def plan_host(
     choices: Choices,
     files: Sequence[tuple[Path, str]],
     blocked: Sequence[str],
+    interpreter: str,
 ) -> HostPart:
-    """What this host decides: instances and threads from its usable cores, and the paths."""
+    """What this host decides: instances and threads from its usable cores, the environment, and the paths."""
     cores = usable_cores()
     single = choices.scenario == "SingleStream"
     instances, threads = share_cores(
@@ -260,7 +284,7 @@ def plan_host(
         cores=cores,
         instances=instances,
         threads=threads,
-        interpreter=sys.executable,
+        interpreter=interpreter,
         model_manifest=str(model.origin.path.absolute()),
         dataset_manifest=str(dataset.origin.path.absolute()),
         model_files=tuple(str(path) for path, _ in files),

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from mlharness import supervise
 from mlharness.choices import Choices
+from mlharness.environments.choosing import Wish, choose_environment
 from mlharness.errors import UserError
 from mlharness.manifest.archives import extract_member
 from mlharness.manifest.documents import DataSetManifest, ModelFile, ModelManifest
-from mlharness.manifest.files import digest, resolve
+from mlharness.manifest.files import as_uri, digest, find_source, resolve
 from mlharness.manifest.library import ManifestLibrary, is_path
 from mlharness.manifest.place import place, placed
 from mlharness.manifest.trust import require_trust, user_trust
 from mlharness.plan import RunPlan
-from mlharness.planning import make_plan, wished_framework
+from mlharness.planning import find_framework, make_plan, wished_framework
 from mlharness.plugins import Plugins
 from mlharness.registrars import Catalog
 from mlharness.runner.job import FetchJob, Job
+
+Wanted: TypeAlias = tuple[str, "str | None"]
+"""A file to fetch: its source, and its sha256 or None."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +62,38 @@ class Request:
         pairs = list(zip(self.model.files, located, strict=True))
         # Several files may come from one archive.
         missing = tuple(dict.fromkeys((wish.source, wish.sha256) for wish, path in pairs if path is None))
+        base = self.model.origin.path.parent.absolute()
         fetched: dict[str, Path] = {}
-        if missing:
-            job = Job("fetch", self.blocked, fetch=FetchJob(missing, str(self.model.origin.path.parent.absolute())))
-            outcome = supervise.run(job, watch, log)
-            fetched = {message["source"]: Path(message["path"]) for message in outcome.all("fetched")}
+        if missing:  # what is wrong with the plan is told before anything is brought here
+            self.plan([as_wished(wish) for wish in self.model.files])
+        for interpreter, files in self.fetchers(missing, base).items():
+            job = Job("fetch", self.blocked, fetch=FetchJob(tuple(files), str(base)))
+            outcome = supervise.run(job, watch, log, interpreter)
+            fetched |= {message["source"]: Path(message["path"]) for message in outcome.all("fetched")}
         return self.unpack([path or fetched[wish.source] for wish, path in pairs])
+
+    def fetchers(self, missing: Sequence[Wanted], base: Path) -> dict[str, list[Wanted]]:
+        """The interpreter for each file that is to be fetched: one with the framework that its source needs.
+
+        All are chosen before the first file is fetched. Only the run's own framework is bound to a version.
+
+        Raises:
+            UserError: no environment has the framework, or nothing provides it.
+        """
+        catalog, found = self.plugins.catalog, dict[str, list[Wanted]]()
+        chosen: dict[str, str] = {"": sys.executable}
+        for source, sha256 in missing:
+            needed = find_source(source, as_uri(source, base), catalog).framework
+            if needed not in chosen:
+                chosen[needed] = choose_environment(self.wish_for(needed))
+            found.setdefault(chosen[needed], []).append((source, sha256))
+        return found
+
+    def wish_for(self, framework: str) -> Wish:
+        """What the fetching of a file asks of its environment."""
+        needed = self.plugins.catalog.frameworks.find(framework)
+        own, version = find_framework(self.model, self.choices, self.plugins.catalog)
+        return Wish(needed.provider, version if needed.name == own.name else "")
 
     def plan_without_fetching(self) -> RunPlan:
         """The plan as far as it is known before a download; a missing file has the manifest's own sha256.

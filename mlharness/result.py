@@ -140,6 +140,7 @@ def describe_framework(plan: RunPlan, test: Measured | None) -> dict[str, Any]:
         "name": plan.framework.name,
         "version": test.prepared["framework_version"] if test else None,
         "wished": plan.framework.version,
+        "manifest": {"name": plan.framework.manifest.name, "version": plan.framework.manifest.version},
         "plugin": plan.framework.plugin,
         "device": plan.framework.device,
         "instances": plan.host.instances,

@@ -121,16 +121,30 @@ def _runner(
 
 def start(interpreter: str, descriptors: tuple[int, int], output: IO[bytes], mark: str) -> subprocess.Popen[bytes]:
     """Start a runner that talks on these descriptors and carries the mark. Raises UserError when it cannot be."""
+    isolated, environment = how_to_start(interpreter)
     try:
         return subprocess.Popen(
-            [interpreter, "-m", "mlharness.runner", *map(str, descriptors)],
+            [interpreter, *isolated, "-m", "mlharness.runner", *map(str, descriptors)],
             stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT,
-            pass_fds=descriptors, start_new_session=True, env={**os.environ, "PYTHONSAFEPATH": "1", MARK: mark},
+            pass_fds=descriptors, start_new_session=True, env={**environment, MARK: mark},
         )  # fmt: skip
     except OSError as error:
         raise UserError(
             f"the interpreter {interpreter} cannot be started: {error.strerror}", "Install it again, or name another."
         ) from error
+
+
+def how_to_start(interpreter: str) -> tuple[list[str], dict[str, str]]:
+    """Python's options and the environment variables of a runner.
+
+    Another environment than this one must not find this one's packages, which stand before its own in PYTHONPATH: it
+    is started isolated, without the variables that whatever it starts would follow, and with its own programs first.
+    """
+    if interpreter == sys.executable:
+        return [], {**os.environ, "PYTHONSAFEPATH": "1"}
+    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+    path = os.pathsep.join([str(Path(interpreter).parent), os.environ.get("PATH", os.defpath)])
+    return ["-I"], {**kept, "PATH": path, "PYTHONSAFEPATH": "1"}
 
 
 def hand_over(job: Job, process: subprocess.Popen[bytes]) -> None:

@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "completion": "Print the shell's completion script.",
     "datasets": "List data sets, or show one.",
     "doctor": "Check this host, plugins and frameworks before a run.",
+    "env": "Make and export environments for frameworks and their versions.",
     "init": "Write the beginning of a plugin.",
     "models": "List models, or show one.",
     "plugins": "List plugins: what each provides, and what is wrong with it.",

@@ -17,6 +17,8 @@ from mlharness.runner.job import Job, Message
 from mlharness.supervise import Outcome
 from mlharness.telemetry import Host, Sample
 from tests.fakes import install_fakes
+from tests.unit.environments.making import a_kernel, a_record
+from tests.unit.environments.making import put as put_environment
 
 GOOD: Message = {"event": "framework", "name": "fake", "version": "9", "devices": ["cpu", "cuda:0"], "error": None}
 NULL: Message = {"event": "framework", "name": "null", "version": "1", "devices": ["cpu"], "error": None}
@@ -226,3 +228,18 @@ def test_a_driver_without_nvml_is_told(host: Host) -> None:
 
 def test_a_host_without_gpu_is_ok(host: Host) -> None:
     assert list(doctor.check_gpus(host, [])) == [Check("devices", "no NVIDIA GPU")]
+
+
+def test_environments_are_rows_and_their_frameworks_need_not_be_here(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, plugins: Plugins
+) -> None:
+    monkeypatch.setenv("MLH_DATA_DIR", str(tmp_path))
+    good = put_environment(a_record("good", framework="fake"))
+    old = put_environment(a_record("old", members=(a_kernel("0.0.9"),)))
+    rows = list(doctor.check_environments([good, old]))
+    assert summary(rows) == [("environment", "ok"), ("environment", "warn")]
+    assert rows[1].remedy == "Run: mlh env create engine==2.0 --name old"
+    found = list(doctor.check_frameworks(plugins, [LOADGEN, BROKEN], [good]))
+    assert summary(found) == [("loadgen", "ok"), ("framework", "ok")]
+    assert not nothing_runs(found)
+    assert nothing_runs(doctor.check_frameworks(plugins, [LOADGEN, BROKEN], []))

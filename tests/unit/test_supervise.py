@@ -20,12 +20,12 @@ from mlharness.errors import RunError, UserError
 from mlharness.interrupts import SIGNALS, Interrupts, interruptible
 from mlharness.plan import PlannedStep
 from mlharness.runner.job import FetchJob, Job
-from mlharness.supervise import Outcome, RunnerBug, Watch, run
+from mlharness.supervise import Outcome, RunnerBug, Watch, how_to_start, run
 from tests.unit.runner.making import a_plan
 
 HEAD = """#!{python} -I
 import json, mmap, os, signal, subprocess, sys, time
-pipe, counters = int(sys.argv[3]), int(sys.argv[4])
+pipe, counters = map(int, sys.argv[-2:])
 def send(event, **fields):
     os.write(pipe, json.dumps(dict(fields, event=event)).encode() + b"\\n")
 def phase(name, total=None, stall_s=60):
@@ -382,3 +382,14 @@ def test_the_real_runner_answers(tmp_path: Path, verb: str, monkeypatch: pytest.
         with pytest.raises(RunnerBug, match="needs a plan"):
             run(Job("measure"), Watch(), log)
         assert "needs a plan" in log.read_text()
+
+
+def test_a_runner_of_another_environment_does_not_find_this_ones_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", "/here")
+    monkeypatch.setenv("PYTHONHOME", "/here")
+    options, environment = how_to_start("/there/bin/python")
+    assert options == ["-I"]
+    assert not {"PYTHONPATH", "PYTHONHOME"} & set(environment)
+    assert environment["PATH"].split(os.pathsep)[0] == "/there/bin"
+    options, environment = how_to_start(sys.executable)
+    assert (options, environment["PYTHONPATH"]) == ([], "/here"), "this environment is what its variables make it"
