@@ -10,6 +10,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -82,19 +83,24 @@ def _run(command: Sequence[str], say: Say, interrupts: Interrupts) -> int:
         )  # fmt: skip
     except OSError as error:
         raise UserError(f"{command[0]} cannot be started: {error.strerror}", "Install it again.") from error
-    interrupts.groups.add(process.pid)
+    interrupts.endings[process.pid] = partial(kill_group, process.pid)
     try:
         _follow(process, say, interrupts)
         return process.wait()
     except BaseException:
-        with suppress(ProcessLookupError):  # it has just ended by itself
-            os.killpg(process.pid, signal.SIGKILL)
+        kill_group(process.pid)
         raise
     finally:
         process.wait()
-        interrupts.groups.discard(process.pid)
+        del interrupts.endings[process.pid]
         assert process.stdout is not None, "asked for a pipe"
         process.stdout.close()
+
+
+def kill_group(group: int) -> None:
+    """SIGKILL to a process group, unless it has just ended by itself."""
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def _follow(process: subprocess.Popen[bytes], say: Say, interrupts: Interrupts) -> None:

@@ -39,7 +39,7 @@ class Network:
 
     @property
     def can_be_fused(self) -> bool:
-        """False when an output also goes into another operator: MXNet 1.9.1 fuses even these, and gives wrong values."""
+        """False when an output also goes into another operator: MXNet 1.9.1 fuses these too, to wrong values."""
         nodes, heads = parse_document(self.symbol.tojson(), self.origin)
         return heads.isdisjoint(number for node in nodes for number in node.inputs)
 
