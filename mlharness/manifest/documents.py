@@ -6,7 +6,7 @@ key means; here YAML's shorthands are resolved (a step's one-key mapping is a :c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -133,18 +133,6 @@ class ModelManifest:
     def inline(self) -> bool:
         """True when any step is the manifest's own Python."""
         return any(step.inline for step in (*self.preprocess, *self.postprocess))
-
-    def names_code(self, keys: Iterable[str]) -> str:
-        """The first of the keys, of parts joined by dots, that the attributes have; empty when they have none."""
-        return next((key for key in keys if _has(self.attributes, key.split("."))), "")
-
-
-def _has(value: Any, parts: Sequence[str]) -> bool:
-    for part in parts:
-        if not isinstance(value, Mapping) or part not in value:
-            return False
-        value = value[part]
-    return True
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import filelock
 import msgspec
@@ -130,7 +130,7 @@ def require_trust(manifest: ModelManifest, granted: bool, store: Trust, code: It
     Raises:
         TrustError: the manifest's Python has not been trusted.
     """
-    origin, named = manifest.origin, manifest.names_code(code)
+    origin, named = manifest.origin, named_code(manifest.attributes, code)
     if origin.plugin is not None or not (manifest.inline or named):
         return
     if store.trusts(origin.sha256):
@@ -143,6 +143,19 @@ def require_trust(manifest: ModelManifest, granted: bool, store: Trust, code: It
         f"{origin.path} {what} that would run on this machine, and that nobody has trusted yet",
         f"Read {origin.path}; if you trust it, run the command again with --trust. A changed file is asked for again.",
     )
+
+
+def named_code(attributes: Mapping[str, Any], keys: Iterable[str]) -> str:
+    """The first of the keys, of parts joined by dots, that the attributes have; empty when they have none."""
+    return next((key for key in keys if _has(attributes, key.split("."))), "")
+
+
+def _has(value: Any, parts: Sequence[str]) -> bool:
+    for part in parts:
+        if not isinstance(value, Mapping) or part not in value:
+            return False
+        value = value[part]
+    return True
 
 
 def _unwritable(path: Path, error: OSError) -> UserError:
