@@ -41,7 +41,7 @@ def check_refused(ran: Ran, *words: str) -> None:
         (("digits-cnn", "--batchsize", "2"), ("'--batch-size'",)),
         (("digits-cnn", "--device", "cuda:7"), ("no device 'cuda:7'", "cpu")),
         (("digits-cnn", "--framework", "onnxruntim"), ("'onnxruntime'",)),
-        (("digits-cnn", "--framework", "onnxruntime==0.1"), ("==0.1", "pip install")),
+        (("digits-cnn", "--framework", "onnxruntime==0.1"), ("==0.1", "mlh env create")),
         (("digits-cnn", "--option", "nothing=1"), ("nothing",)),
         (("digits-cnn", "--option", "allow_spinning=perhaps"), ("allow_spinning", "boolean")),
         (("digits-cnn", "--block", "mlharness-onnxruntime"), ("onnxruntime", "Blocked")),
