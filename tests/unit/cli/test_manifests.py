@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from click.shell_completion import ShellComplete
@@ -158,7 +156,7 @@ class Problem:
         return f"{self.file}:{self.line}: {self.key}: no such key"
 
 
-def check_manifest(path: Path) -> list[Problem]:
+def check_file(path: Path, library: ManifestLibrary) -> list[Problem]:
     if path.stem == "missing":
         raise UserError(f"{path} is not there", "Check the spelling.")
     return [Problem(path)] * 2 if path.stem == "bad" else []
@@ -166,9 +164,7 @@ def check_manifest(path: Path) -> list[Problem]:
 
 @pytest.fixture
 def _checker(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = ModuleType("mlharness.manifest.reading")
-    monkeypatch.setattr(module, "check_manifest", check_manifest, raising=False)
-    monkeypatch.setitem(sys.modules, "mlharness.manifest.reading", module)
+    monkeypatch.setattr("mlharness.manifest.provided.check_file", check_file)
 
 
 @pytest.mark.usefixtures("_checker")
