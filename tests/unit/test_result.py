@@ -130,11 +130,11 @@ def test_the_harness_cost_is_per_sample_offline_and_per_query_elsewhere(scenario
 
 
 def test_the_calibration_keeps_what_a_search_tried() -> None:
-    trials = [{"purpose": "trial", "target_qps": 1.0, "valid": True, "p99_latency_ns": None}]
+    trials = [{"purpose": "trial", "target_qps": 1.0, "queries": 5, "valid": True, "p99_latency_ns": None}]
     found = result(performance=a_measured(RUN), trials=trials)["calibration"]
     assert found["trials"] == trials
     assert found["query_latency_ns"] == 2000
-    assert found["settings"] == {"server_target_qps": 1.0}
+    assert found["settings"]["server_target_qps"] == 1.0
 
 
 def test_a_run_that_ended_before_its_host_was_described_has_a_result() -> None:
