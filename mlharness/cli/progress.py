@@ -135,9 +135,9 @@ def describe(phase: PhaseStarted, progress: Progress, rate: float) -> str:
 
 
 def remaining(phase: PhaseStarted, progress: Progress, rate: float) -> float | None:
-    """Seconds until the phase should end; None when nobody knows."""
+    """Seconds until the phase should end; None when nobody knows, as when it should have ended already."""
     if phase.expected_s:
-        return max(0.0, phase.expected_s - progress.elapsed_s)
+        return phase.expected_s - progress.elapsed_s if progress.elapsed_s < phase.expected_s else None
     if progress.total and rate > 0:
         return max(0.0, (progress.total - progress.done) / rate)
     return None

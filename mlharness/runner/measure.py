@@ -160,7 +160,8 @@ def measure(job: Job, plugins: Plugins, channel: Channel) -> None:
     calibration = work.calibrate(samples)
     settings = loadgen.settings(plan, job.accuracy, calibration)
     settings.performance_sample_count_override = work.performance_samples
-    work.expected_s = None if job.accuracy else settings.min_duration_ms / 1000
+    if not job.accuracy:
+        work.expected_s = loadgen.expected_seconds(settings, plan.test.scenario, calibration)
     work.stall_s = stall_limit(plan, calibration)
     channel.send(
         "prepared",

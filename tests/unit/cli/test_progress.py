@@ -82,7 +82,7 @@ def test_it_is_an_observer_as_pluggy_knows_it() -> None:
         (phase("load"), at(0, 12.4), 0.0, "12 s"),
         (phase("load"), at(77, 12.4), 9.0, "12 s"),
         (phase(expected_s=60.0), at(12345, 20.0), 1234.5, "12,345 samples, 1,234/s, 20 s, 40 s left"),
-        (phase(expected_s=60.0), at(12345, 61.0), 1234.5, "12,345 samples, 1,234/s, 61 s, 0 s left"),
+        (phase(expected_s=60.0), at(12345, 61.0), 1234.5, "12,345 samples, 1,234/s, 61 s"),
         (phase("samples"), at(250, 5.0, 1000), 50.0, "250 of 1,000 samples, 50/s, 5 s, 15 s left"),
         (phase("samples"), at(250, 5.0, 1000), 0.0, "250 of 1,000 samples, 0/s, 5 s"),
         (phase("fetch"), at(2048, 1.0, 1024), 2048.0, "2,048 of 1,024 bytes, 2,048/s, 1 s, 0 s left"),
