@@ -46,7 +46,8 @@ def resolve(
     if found is not None:
         return found
     if provider.fetch is None:
-        raise UserError(f"there is no file {source} (looked for {uri})", "Check the path in the manifest.")
+        looked = uri if _SCHEME.match(source) else base.absolute() / source
+        raise UserError(f"there is no file {source} (looked for {looked})", "Check the path in the manifest.")
     return provider.fetch(uri, sha256, advance) if fetch else None
 
 
