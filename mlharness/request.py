@@ -17,7 +17,7 @@ from mlharness.manifest.place import place, placed
 from mlharness.manifest.provided import check_file, check_run, refuse
 from mlharness.manifest.trust import require_trust, user_trust
 from mlharness.plan import RunPlan
-from mlharness.planning import make_plan, wished_framework
+from mlharness.planning import check_device, make_plan, wished_framework
 from mlharness.plugins import Plugins
 from mlharness.registrars import Catalog
 from mlharness.runner.job import FetchJob, Job
@@ -101,6 +101,7 @@ def as_wished(wish: ModelFile) -> tuple[Path, str]:
 
 def prepare(model: str, choices: Choices, plugins: Plugins, root: Path, blocked: tuple[str, ...] = ()) -> Request:
     """Find the manifests by name or path, check them, and ask for trust. Raises UserError."""
+    check_device(choices.device)
     library = ManifestLibrary(plugins.catalog)
     found = on_framework(find_model(model, library), choices.framework, plugins.catalog)
     chosen = replaced_keys(found, choices, plugins.catalog)

@@ -118,6 +118,9 @@ def standing_warnings(plan: RunPlan, findings: Findings, shown: Measured | None)
         warnings.append("early stopping gave no estimate: the figure is the plain percentile")
     if findings.search_note:
         warnings.append(findings.search_note)
+    used = findings.tests[-1].prepared["dataset_count"] if findings.tests else None
+    if used is not None and plan.dataset.count is not None and used < plan.dataset.count:
+        warnings.append(f"--count {plan.dataset.count}: the data set has {used} samples, and all are used")
     if plan.test.rules == "mlperf" and plan.dataset.count is not None:
         warnings.append(f"--count {plan.dataset.count}: MLPerf's rules ask for the whole data set")
     return warnings

@@ -108,12 +108,16 @@ def quality(found: Mapping[str, Any]) -> str:
 
 
 def setup(result: Mapping[str, Any]) -> str:
-    """What the figure stands on: framework, instances, batch, data set."""
+    """What the figure stands on: framework, instances, batch, data set; what a failed run never learnt is left out."""
     framework, dataset = result["framework"], result["dataset"]
-    return (
-        f"{framework['name']} {framework['version'] or '?'}, {framework['instances']} x {framework['threads']} threads"
-        f", batch {framework['batch_size']}, {dataset['name']} ({dataset['count']} samples), {result['system']['cpu']}"
+    parts = (
+        " ".join(filter(None, (framework["name"], framework["version"]))),
+        f"{framework['instances']} x {framework['threads']} threads",
+        f"batch {framework['batch_size']}",
+        dataset["name"] + (f" ({dataset['count']} samples)" if dataset["count"] is not None else ""),
+        result["system"].get("cpu"),
     )
+    return ", ".join(filter(None, parts))
 
 
 def milliseconds(nanoseconds: float) -> str:

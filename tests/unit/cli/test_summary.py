@@ -109,7 +109,8 @@ def test_the_set_up() -> None:
     plan: dict[str, Any] = {"batching": (16, 0), "host": {"instances": 3, "threads": 2}}
     shown = setup(result(plan, performance=done()))
     assert shown.startswith("null 1.2, 3 x 2 threads, batch 16, zeros (8 samples), ")
-    assert setup(result(failure="boom")).startswith("null ?, ")
+    assert setup(result(failure="boom")).startswith("null, 2 x 1 threads, batch 4, zeros, ")
+    assert setup({**result(failure="boom"), "system": {}}).endswith(", zeros")
 
 
 @pytest.mark.parametrize(
