@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -21,7 +22,7 @@ from mlharness.plan import PlannedTest, RunPlan
 from mlharness.request import Request
 from mlharness.result import Findings, ended_early, make_result
 from mlharness.runner.job import Calibration, Job
-from mlharness.search import TRIAL_MIN_QUERIES, TRIAL_SECONDS, find_rate
+from mlharness.search import PATIENCE_S, Found, find_rate, trial_seconds
 from mlharness.supervise import Watch
 from mlharness.system import describe_system
 
@@ -127,7 +128,10 @@ def measure_performance(run: Run) -> None:
         return
     test = run.plan.test
     if test.scenario == "Server" and test.target_qps is None and "target_qps" not in test.user_conf:
-        run.findings.performance, run.findings.trials = search_rate(run)
+        found = search_rate(run)
+        run.findings.performance, run.findings.trials, run.findings.search_note = (
+            found.measured, found.trials, found.note,
+        )  # fmt: skip
     else:
         run.findings.performance = measure_long_enough(run)
     run.monitor.end_test()
@@ -154,16 +158,15 @@ def expects_what_the_user_said(test: PlannedTest) -> bool:
     return "target_latency" in test.user_conf
 
 
-def search_rate(run: Run) -> tuple[Measured, list[dict[str, Any]]]:
+def search_rate(run: Run) -> Found:
     """Server's highest valid rate; the trials' logs are kept under ``search/``."""
     count = 0
 
     def trial(rate: float | None, calibration: Calibration | None) -> Measured:
         nonlocal count
         count += 1
-        plan = run.plan.with_test(
-            target_qps=rate, duration_s=TRIAL_SECONDS, min_queries=TRIAL_MIN_QUERIES, rules="quick"
-        )
+        # As many queries as the schedule holds: a number of them would make trials of a slow model last for minutes.
+        plan = run.plan.with_test(target_qps=rate, duration_s=trial_seconds(rate), min_queries=1, rules="quick")
         folder = run.directory / "search" / f"trial-{count:02}"
         return measure(plan, folder, run.watch(f"search, trial {count}: "), run.runner_log, calibration=calibration)
 
@@ -174,7 +177,9 @@ def search_rate(run: Run) -> tuple[Measured, list[dict[str, Any]]]:
         watch = run.watch(f"confirming {rate:.4g} queries/s: ")
         return measure(plan, directory, watch, run.runner_log, calibration=calibration)
 
-    return find_rate(trial, confirm)
+    test = run.plan.test
+    by_default = test.rules == "quick" and test.duration_s is None and test.min_queries is None
+    return find_rate(trial, confirm, PATIENCE_S if by_default else math.inf)
 
 
 def measure_accuracy(run: Run) -> None:

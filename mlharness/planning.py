@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from mlharness.registrars import Catalog, Registered
 from mlharness.userconf import read_user_conf
 
 MLPERF_MIN_DURATION_S = 600.0
+_DEVICE = re.compile(r"(cpu|[a-z]+:\d+)\Z")
 
 
 def make_plan(
@@ -123,6 +125,12 @@ def wished_framework(chosen: str) -> Requirement:
         return Requirement(chosen)
     except InvalidRequirement as error:
         raise UserError(f"--framework {chosen!r}: {error}", "Write NAME or NAME==VERSION.") from error
+
+
+def check_device(device: str) -> None:
+    """Raise UserError for what can be no device; whether a framework has it is known once it is loaded."""
+    if not _DEVICE.match(device):
+        raise UserError(f"--device {device!r} is no device", "Write cpu, or KIND:NUMBER, as cuda:0.")
 
 
 def plan_model(model: ModelManifest, files: Sequence[tuple[Path, str]]) -> PlannedModel:

@@ -29,6 +29,7 @@ class Findings:
     null_floor_us: float | None = None
     quality: dict[str, Any] | None = None
     trials: list[dict[str, Any]] = field(default_factory=list)
+    search_note: str = ""
     warnings: list[str] = field(default_factory=list)
     failure: str = ""
     interrupted: bool = False
@@ -55,7 +56,7 @@ def make_result(
         "unverified": UNVERIFIED if plan.test.rules == "mlperf" else None,
         "invalid_reasons": reasons,
         "advice": [diagnosis.document() for diagnosis in diagnoses(findings)],
-        "warnings": [*standing_warnings(plan, shown), *findings.warnings],
+        "warnings": [*standing_warnings(plan, findings, shown), *findings.warnings],
         "model": describe_model(plan, last),
         "framework": describe_framework(plan, last),
         "dataset": describe_dataset(plan, last),
@@ -108,13 +109,18 @@ def diagnoses(findings: Findings) -> list[Diagnosis]:
     return [] if findings.performance is None else diagnose(findings.performance.log)
 
 
-def standing_warnings(plan: RunPlan, shown: Measured | None) -> list[str]:
+def standing_warnings(plan: RunPlan, findings: Findings, shown: Measured | None) -> list[str]:
     """What a reader of the figure must know, whatever happened."""
     warnings = []
     if plan.model.weights == "random":
         warnings.append("random weights: the figure is about speed only")
     if shown is not None and shown.log.figure(plan.test.scenario).plain:
         warnings.append("early stopping gave no estimate: the figure is the plain percentile")
+    if findings.search_note:
+        warnings.append(findings.search_note)
+    used = findings.tests[-1].prepared["dataset_count"] if findings.tests else None
+    if used is not None and plan.dataset.count is not None and used < plan.dataset.count:
+        warnings.append(f"--count {plan.dataset.count}: the data set has {used} samples, and all are used")
     if plan.test.rules == "mlperf" and plan.dataset.count is not None:
         warnings.append(f"--count {plan.dataset.count}: MLPerf's rules ask for the whole data set")
     return warnings

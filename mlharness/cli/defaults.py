@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 from click.core import ParameterSource
 
+from mlharness.cli.options import complete_profiles
 from mlharness.errors import UserError
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def add_profile(command: click.Command) -> None:
                 is_eager=True,  # before the options whose defaults it brings
                 expose_value=False,
                 callback=_apply,
+                shell_complete=complete_profiles,
                 help="Take defaults from [profiles.NAME] of mlharness.toml.",
             )
         )

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from mlharness.errors import ManifestError, UserError, did_you_mean
+from mlharness.errors import ManifestError, PluginError, UserError, did_you_mean
 from mlharness.manifest.documents import DataSetManifest, ModelManifest
 from mlharness.manifest.located import Located, read_located
 from mlharness.manifest.reading import make_manifest, read_manifest
@@ -141,7 +141,7 @@ class ManifestLibrary:
     def _named(self, kind: Kind, name: str) -> ModelManifest | DataSetManifest:
         found = [file for file in self.shipped(kind) if name in file.names]
         if not found:
-            raise UserError(
+            raise PluginError(  # a plugin that did not load may ship it
                 f"no {_WORDS[kind]} is named {name!r}",
                 did_you_mean(name, (known for file in self.shipped(kind) for known in file.names))
                 + " For a file, give a path that ends in .yaml.",

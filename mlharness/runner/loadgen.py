@@ -27,6 +27,9 @@ complete: Callable[[list[Response]], None] = lg.QuerySamplesComplete
 BYTES_PER_QUERY = 385
 """What LoadGen keeps for each query that it generates before the test."""
 
+OFFLINE_SLACK = 1.1
+"""By how much LoadGen makes Offline's query larger than its expectations ask for."""
+
 QUICK_DURATION_MS = 10_000
 QUICK_MIN_QUERIES = {"SingleStream": 64, "MultiStream": 662, "Server": 662}
 """The fewest queries with which early stopping can speak of the 90th and the 99th percentile."""
@@ -154,6 +157,18 @@ def check_query_memory(asked: Any, test: PlannedTest) -> None:
             f"which need {needed / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB are free",
             "Lower --duration (with --rules quick) or --min-queries, or measure a slower model.",
         )
+
+
+def expected_seconds(asked: Any, scenario: str, calibration: Calibration) -> float:
+    """How long a performance test should last: until the minimum duration and the minimum of queries are both met."""
+    seconds, fewest = asked.min_duration_ms / 1000, asked.min_query_count
+    if scenario == "Server":
+        count = max(fewest, seconds * asked.server_target_qps)
+        return float(max(count / asked.server_target_qps, count / calibration.samples_per_second))
+    if scenario == "Offline":  # one query, with a tenth more samples than the minimum duration should need
+        count = max(fewest, OFFLINE_SLACK * seconds * asked.offline_expected_qps)
+        return float(count / calibration.samples_per_second)
+    return float(max(seconds, fewest * calibration.query_latency_ns / 1e9))
 
 
 def describe(asked: Any) -> dict[str, Any]:

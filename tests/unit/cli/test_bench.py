@@ -154,6 +154,7 @@ class TestMistakes:
             (["null", "--label", "=a"], "--label '=a' is no label"),
             (["null", "--user-conf", "missing"], "missing"),
             (["null", "--dataset", "missing"], "missing"),
+            (["null", "--device", "gpu", "--dry-run"], "--device 'gpu' is no device"),
             (["null", "--require-quality", "B", "--mode", "accuracy"], "--require-quality"),
             (["null", "--scenaroi", "Offline"], "--scenaroi"),
         ],
@@ -166,6 +167,9 @@ class TestMistakes:
         assert error["remedy"]
         assert "Traceback" not in ran.err
         assert bench.requests == []
+
+    def test_a_model_of_a_plugin_that_is_blocked(self, mlh: Mlh, bench: Bench) -> None:
+        assert "Blocked: builtin-manifests." in mlh("bench", "null", "--block", "builtin-manifests").err
 
     def test_a_model_without_a_data_set(self, mlh: Mlh, bench: Bench, tmp_path: Path) -> None:
         manifest = {"kind": "model", "name": "m", "version": "1", "framework": {"name": "null"}}
