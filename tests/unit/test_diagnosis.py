@@ -96,6 +96,7 @@ def rules(found: list[Diagnosis]) -> dict[str, Diagnosis]:
     return {one.rule: one for one in found}
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("name", CASES)
 def test_following_the_advice_makes_the_reason_go_away(tmp_path: Path, name: str) -> None:
     rule, setting, test = CASES[name]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlharness.measuring import Measured
@@ -87,7 +87,6 @@ def rate_of(measured: Measured) -> float:
     return float(measured.settings["server_target_qps"])
 
 
-@settings(deadline=None)
 @given(st.floats(200.0, 10_000.0), st.floats(200.0, 10_000.0))
 def test_a_server_with_a_sharp_limit_is_found_closely(limit: float, guess: float) -> None:
     server = FakeServer(lambda rate: rate <= limit, guess=guess)
@@ -209,7 +208,6 @@ def test_what_lasts_is_lower_than_what_a_short_trial_stands() -> None:
     assert rate_of(found) == server.confirmed[-1] <= 1250 * BACK_OFF
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10_000))
 def test_noise_near_the_limit(seed: int) -> None:
     noise = random.Random(seed)  # noqa: S311  # a simulation
