@@ -183,3 +183,9 @@ def test_mlperfs_rules_have_minima(key: str) -> None:
     less = SimpleNamespace(**{**vars(rules), key: getattr(rules, key) - 1})
     with pytest.raises(UserError, match=f"{key} is .* at least"):
         loadgen.check_mlperf_minima(less, rules)
+
+
+def test_a_model_that_mlperf_judges_by_tokens_is_refused_by_its_rules_and_judged_by_samples_without_them() -> None:
+    assert ask(plan("Server", mlperf_model="llama2-70b"))["use_token_latencies"] is False
+    with pytest.raises(AssertionError, match="UserError: mlperf.conf's use_token_latencies for llama2-70b"):
+        ask(plan("Server", rules="mlperf", mlperf_model="llama2-70b"))
