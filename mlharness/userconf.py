@@ -52,9 +52,15 @@ def read_user_conf(path: Path, model: str, scenario: str) -> dict[str, float]:
             which LoadGen would take only a part; a setting about tokens for this very model and scenario.
     """
     try:
-        lines = path.read_text("utf-8").split("\n")  # LoadGen knows no other end of a line
-    except (OSError, UnicodeDecodeError) as error:
+        raw = path.read_bytes()
+        lines = raw.decode("utf-8").split("\n")  # LoadGen knows no other end of a line
+    except OSError as error:
         raise UserError(f"{path} cannot be read: {error}", "Give the path of a user.conf.") from error
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise UserError(
+            f"{path}:{line}: not UTF-8 (byte 0x{raw[error.start]:02x})", "Save the file as UTF-8."
+        ) from None
     places, entries = {}, {}
     for number, line in enumerate(lines, start=1):
         if entry := parse_line(line, f"{path}:{number}"):

@@ -161,8 +161,9 @@ def expect(manifest: ModelManifest | DataSetManifest, kind: Kind) -> None:
     found: Kind = "model" if isinstance(manifest, ModelManifest) else "dataset"
     if found != kind:
         path = manifest.origin.path
+        where = f"{path}:{read_located(path).line(('kind',))}: kind"
         raise ManifestError(
-            f"{path} is the manifest of a {_WORDS[found]}, and a {_WORDS[kind]} is wanted",
+            f"{where}: {found}, and the manifest of a {_WORDS[kind]} is wanted",
             f"A {_WORDS[kind]} begins with `kind: {kind}`.",
         )
 

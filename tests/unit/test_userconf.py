@@ -135,13 +135,15 @@ def test_a_mistake_in_another_scenario_is_found_too(tmp_path: Path) -> None:
         read_user_conf(write(tmp_path, "bert.Offline.min_durration = 7\n"), "resnet50", "Server")
 
 
-@pytest.mark.parametrize("kind", ["missing", "binary"])
-def test_a_file_that_cannot_be_read(tmp_path: Path, kind: str) -> None:
-    path = tmp_path / "user.conf"
-    if kind == "binary":
-        path.write_bytes(b"\xff\xfe\x00")
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"user\.conf cannot be read"):
-        read_user_conf(path, "", "Server")
+        read_user_conf(tmp_path / "user.conf", "", "Server")
+
+
+def test_a_file_that_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "user.conf").write_bytes(b"# a comment\n\xff\xfe\x00")
+    with pytest.raises(UserError, match=r"user\.conf:2: not UTF-8 \(byte 0xff\)"):
+        read_user_conf(tmp_path / "user.conf", "", "Server")
 
 
 @pytest.mark.parametrize("key", sorted(TOKENS))
