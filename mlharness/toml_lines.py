@@ -1,4 +1,4 @@
-"""TOML files whose keys have lines, for messages; Python's parser gives none, so lines are looked for when asked for."""
+"""TOML files whose keys have lines, for messages: Python's parser gives none, so they are looked for."""
 
 from __future__ import annotations
 

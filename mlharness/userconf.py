@@ -57,9 +57,9 @@ def read_user_conf(path: Path, model: str, scenario: str) -> dict[str, float]:
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error}", "Give the path of a user.conf.") from error
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
+        place = raw.count(b"\n", 0, error.start) + 1
         raise UserError(
-            f"{path}:{line}: not UTF-8 (byte 0x{raw[error.start]:02x})", "Save the file as UTF-8."
+            f"{path}:{place}: not UTF-8 (byte 0x{raw[error.start]:02x})", "Save the file as UTF-8."
         ) from None
     places, entries = {}, {}
     for number, line in enumerate(lines, start=1):
