@@ -15,6 +15,7 @@ import msgspec
 
 from mlharness.errors import TrustError, UserError
 from mlharness.manifest.documents import ModelManifest
+from mlharness.manifest.place import place
 from mlharness.paths import data_dir
 
 
@@ -138,9 +139,16 @@ def require_trust(manifest: ModelManifest, granted: bool, store: Trust) -> None:
         store.remember(origin.sha256, origin.path)
         return
     raise TrustError(
-        f"{origin.path} holds Python that would run on this machine, and that nobody has trusted yet",
+        f"{_first_python(manifest)}: Python that would run on this machine, and that nobody has trusted yet",
         f"Read {origin.path}; if you trust it, run the command again with --trust. A changed file is asked for again.",
     )
+
+
+def _first_python(manifest: ModelManifest) -> str:
+    """Where the manifest's own Python begins, as messages say it."""
+    stages = {"preprocess": manifest.preprocess, "postprocess": manifest.postprocess}
+    keys = (manifest.key(stage, index) for stage, steps in stages.items() for index, s in enumerate(steps) if s.inline)
+    return place(manifest.origin.path, *next(keys))
 
 
 def _unwritable(path: Path, error: OSError) -> UserError:
