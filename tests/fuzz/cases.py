@@ -11,6 +11,7 @@ import random
 import re
 import signal
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,6 +57,9 @@ class Fuzzer:
     folder: Path
     canary: Canary = field(init=False)
     manifests: list[bytes] = field(init=False)
+    kind: str = ""
+    codes: Counter[tuple[str, int]] = field(default_factory=Counter)
+    """How often ``mlh`` ended with which exit code, by the kind of case."""
 
     def __post_init__(self) -> None:
         self.canary = Canary(self.folder)
@@ -161,6 +165,7 @@ class Fuzzer:
             out.flush()
             err.flush()
         ran = Ran(code, *(stream.getvalue().decode("utf-8") for stream in kept))
+        self.codes[self.kind, ran.code] += 1
         expect("Traceback" not in ran.err, ran.err)
         expect(ran.code in (0, INPUT), f"exit code {ran.code}\n{ran.err}")
         expect(ran.code == 0 or re.search(r"^Error: \S", ran.err, re.MULTILINE) is not None, f"no error: {ran.err!r}")
@@ -219,6 +224,7 @@ class Failure:
 
 def run_case(fuzzer: Fuzzer, kind: str, value: Any) -> Failure | None:
     """Judge one input; a hang is a failure, and in native code the end, with the input in the fuzzer's folder."""
+    fuzzer.kind = kind
     (fuzzer.folder / RUNNING).write_bytes(value if isinstance(value, bytes) else repr(value).encode())
     try:
         with limited():
