@@ -14,6 +14,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -81,9 +82,9 @@ class Fuzzer:
         """An mlharness.toml with values that the options take; in most cases mutated, its values or its bytes."""
         tree = seeds.configuration(chance)
         kind = chance.random()
-        if kind < 0.3:
+        if kind < 0.4:
             return as_toml(tree)
-        if kind < 0.75:
+        if kind < 0.8:
             return as_toml(mutate.mutate_tree(chance, tree, self.odd))
         return mutate.mutate_bytes(chance, as_toml(tree), [as_toml(tree)])
 
@@ -277,10 +278,13 @@ SETTING_KEY = re.compile(
 _SYNTAX = re.compile(r"(?<![\w-])--?[a-zA-Z][\w-]*|'[A-Z]+'|Missing (?:command|argument)")
 
 
+_SHOWN = (repr, ascii, json.dumps, partial(json.dumps, ensure_ascii=False))
+
+
 def names_a_word(told: str, words: Sequence[str]) -> bool:
     """True when a message has an option, an argument's name, or one of the words, as text or as Python shows it."""
     parts = {part for word in words for part in (word, *word.split("=", 1))}
-    shown = {form for part in parts for form in (part, repr(part)[1:-1], ascii(part)[1:-1]) if part} | {"''"}
+    shown = {form for part in parts if part for form in (part, *(show(part)[1:-1] for show in _SHOWN))} | {"''"}
     return _SYNTAX.search(told) is not None or any(form in told for form in shown)
 
 

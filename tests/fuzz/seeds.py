@@ -14,7 +14,7 @@ MANIFEST_KEYS = (
     "weights", "parallel", "allow_non_finite", "description", "license", "modality", "references",
 )  # fmt: skip
 CONFIGURED: dict[str, tuple[Any, ...]] = {
-    "scenario": ("SingleStream", "Server", "offline"),
+    "scenario": ("SingleStream", "Server", "Offline"),
     "mode": ("performance",),
     "rules": ("quick", "mlperf"),
     "duration": (2.5, 1, 1e9, 1e-9),
@@ -29,7 +29,7 @@ CONFIGURED: dict[str, tuple[Any, ...]] = {
     "warmup": (5,),
     "seed": (0, 2**63 - 1),
     "repeat": (1, 3),
-    "require-quality": ("A", "b"),
+    "require-quality": ("A", "B"),
     "attempts": (3,),
     "label": (["who=ci"], [], ["a=b=c", "\u202e="]),
     "option": (["largest_batch=8"], []),
