@@ -273,7 +273,7 @@ def located(message: str, path: Path, data: bytes) -> bool:
 MANIFEST_KEY = re.compile(rf":\d+: (?:{'|'.join(seeds.MANIFEST_KEYS)})\b")
 CONFIGURED_KEY = re.compile(r":\d+: (?:\[|not valid TOML: \S|not UTF-8)")
 SETTING_KEY = re.compile(
-    r":\d+: (?:[a-z_]+(?:: | is about)|.* is not a setting|LoadGen has no setting '|no scenario is named |not UTF-8)"
+    r":\d+: (?:[a-z_]+(?:: | is about)|.* is not a setting|LoadGen has no setting |no scenario is named |not UTF-8)"
 )
 _SYNTAX = re.compile(r"(?<![\w-])--?[a-zA-Z][\w-]*|'[A-Z]+'|Missing (?:command|argument)")
 
@@ -283,7 +283,7 @@ _SHOWN = (repr, ascii, json.dumps, partial(json.dumps, ensure_ascii=False))
 
 def names_a_word(told: str, words: Sequence[str]) -> bool:
     """True when a message has an option, an argument's name, or one of the words, as text or as Python shows it."""
-    parts = {part for word in words for part in (word, *word.split("=", 1))}
+    parts = {part for word in words for part in (word, str(Path(word)), *word.split("=", 1))}
     shown = {form for part in parts if part for form in (part, *(show(part)[1:-1] for show in _SHOWN))} | {"''"}
     return _SYNTAX.search(told) is not None or any(form in told for form in shown)
 
