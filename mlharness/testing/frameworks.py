@@ -25,6 +25,7 @@ from mlharness.runner.worker import check_outputs
 from mlharness.testing.effort import cores_used, lines_run, package_of
 from mlharness.testing.growth import PER_LOAD, require_no_growth
 from mlharness.testing.subject import THREADS, Subject, check_declared, copied, on_threads, resolved, same
+from mlharness.testing.tensors import check_specs, spoilt
 from mlharness.testing.verdict import raised_by, require, require_user_error
 
 _PREDICTOR = "mlharness.providers.Predictor"
@@ -93,16 +94,7 @@ class FrameworkConformance(Subject):
         and no axis but that of the batch. Change it only for a framework that rightly answers one of these.
         """
         right = self.make_batch(inputs, count)
-        wrong = []
-        for spec in inputs:
-            array = right[spec.name]
-            changes = [np.full(array.shape, "text")]
-            fixed = [axis for axis, size in enumerate(spec.shape) if axis and size is not None]
-            if fixed:
-                changes.append(np.concatenate([array, array.take([0], fixed[0])], fixed[0]))
-                changes.append(array.reshape(count, -1)[:, 0])
-            wrong += [{**right, spec.name: changed} for changed in changes]
-        return wrong
+        return [{**right, spec.name: changed} for spec in inputs for changed in spoilt(right[spec.name], spec)]
 
     def provider(self, plugins: Plugins | None = None) -> FrameworkProvider:
         """The framework as its plugin registers it."""
@@ -404,33 +396,3 @@ class FrameworkConformance(Subject):
             asks,
             _PREDICTOR,
         )
-
-
-def check_specs(what: str, specs: object) -> None:
-    """Raise NonconformanceError unless these are TensorSpecs that can be compared with a manifest."""
-    where = "mlharness.providers.TensorSpec"
-    listed = list(specs) if isinstance(specs, Sequence) else []
-    require(bool(listed), f"{what} is {specs!r}.", "a sequence of TensorSpec, and not an empty one", where)
-    for spec in listed:
-        require(isinstance(spec, TensorSpec), f"{what} holds {spec!r}.", "every item is a TensorSpec", where)
-        known = raised_by(partial(np.dtype, spec.dtype)) is None
-        require(
-            known and np.dtype(spec.dtype).name == spec.dtype,
-            f"{what}: {spec.name!r} has the dtype {spec.dtype!r}.",
-            "dtype is NumPy's own name, as float32",
-            where,
-        )
-        sizes = all(size is None or (isinstance(size, int) and size > 0) for size in spec.shape)
-        require(
-            bool(spec.shape) and sizes,
-            f"{what}: {spec.name!r} has the shape {spec.shape!r}.",
-            "the batch axis first, then each axis as a number, or None when it is free",
-            where,
-        )
-    names = [spec.name for spec in listed]
-    require(
-        len(set(names)) == len(names),
-        f"{what} has two tensors of one name: {names}.",
-        "every tensor has a name of its own",
-        where,
-    )
