@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from mlharness import rundir, supervise
 from mlharness.environments.choosing import record_of
 from mlharness.errors import RunError, UserError
 from mlharness.floor import null_floor_us
+from mlharness.likeness import compare
 from mlharness.measuring import Measured, measure
 from mlharness.monitor import Monitor
 from mlharness.observers import Observers
@@ -37,6 +38,7 @@ class Run:
     observers: Observers
     monitor: Monitor
     started: str
+    earlier: Sequence[Mapping[str, Any]] = ()
     system: dict[str, Any] = field(default_factory=dict)
     findings: Findings = field(default_factory=Findings)
     result: dict[str, Any] = field(default_factory=dict)
@@ -46,17 +48,22 @@ class Run:
         """Where the output of this run's runners is kept."""
         return self.directory / rundir.RUNNER_LOG
 
-    def watch(self, prefix: str = "") -> Watch:
-        """Hands a runner's phases and progress on to the monitor of the host, and to the observers."""
-        return self.monitor.watch(self.observers.watch(self.directory.name, prefix))
+    def watch(self, prefix: str = "", mode: str = "performance") -> Watch:
+        """Hands a runner's phases and progress on to the monitor of the host and the observers; keeps what it says."""
+        told = self.monitor.watch(self.observers.watch(self.directory.name, prefix))
+        return replace(told, said=partial(self.findings.hear, mode))
 
     def test_directory(self, mode: str) -> Path:
         """Where LoadGen's files of a mode go: a folder of its own only when there are two."""
         return self.directory / mode if self.plan.test.mode == "both" else self.directory
 
 
-def bench(request: Request) -> dict[str, Any]:
+def bench(request: Request, earlier: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
     """Do one run and return its result document, which also stands in ``result.json``.
+
+    Args:
+        request: what to run.
+        earlier: results of the same request, whose model should have had the same outputs.
 
     Raises:
         UserError: the run could not begin; nothing of it is left.
@@ -68,7 +75,7 @@ def bench(request: Request) -> dict[str, Any]:
     try:
         log = directory / rundir.RUNNER_LOG
         plan = request.plan(request.fetch(observers.watch(directory.name), log))
-        run = Run(request, plan, directory, observers, Monitor(plan.framework.device), now())
+        run = Run(request, plan, directory, observers, Monitor(plan.framework.device), now(), earlier)
         write_plan(run)
     except BaseException:
         rundir.discard(directory)
@@ -183,14 +190,41 @@ def search_rate(run: Run) -> Found:
 
 
 def measure_accuracy(run: Run) -> None:
-    """LoadGen's accuracy mode, then the metric over LoadGen's own log, each in a runner of its own."""
-    if run.plan.test.mode == "performance":
+    """LoadGen's accuracy mode."""
+    if run.plan.test.mode != "performance":
+        directory, watch = run.test_directory("accuracy"), run.watch(mode="accuracy")
+        run.findings.accuracy = measure(run.plan, directory, watch, run.runner_log, accuracy=True)
+
+
+def check_model(run: Run) -> None:
+    """Every runner of this run must have had the same model. Raises RunError when more than rounding differs."""
+    for later in run.findings.fingerprints[1:]:
+        found, alike = compare(run.findings.fingerprints[0], later)
+        if found and found not in run.findings.warnings:
+            run.findings.warnings.append(found)
+        if not alike:
+            raise RunError(
+                f"the runners of this run did not measure one model: {found}",
+                "Its outputs must be the same each time: is it random, or did its file change during the run?",
+            )
+
+
+def score(run: Run) -> None:
+    """The metric over LoadGen's own log, in a runner of its own."""
+    if run.findings.accuracy is None:
         return
-    directory = run.test_directory("accuracy")
-    run.findings.accuracy = measure(run.plan, directory, run.watch(), run.runner_log, accuracy=True)
-    limit = run.plan.host.stall_timeout_s
+    directory, limit = run.findings.accuracy.directory, run.plan.host.stall_timeout_s
     job = Job("score", run.request.blocked, run.plan, directory=str(directory), stall_timeout_s=limit)
     run.findings.score = supervise.run(job, run.watch(), run.runner_log, run.plan.host.interpreter).one("scored")
+
+
+def compare_with_earlier(run: Run) -> None:
+    """A warning when the model's outputs are not those of the first run of the same request."""
+    known = (run.findings.latest or {}).get("fingerprint")
+    first = next((result for result in run.earlier if result["fingerprint"]), None)
+    if known and first:
+        found, _ = compare(first["fingerprint"], known, f"run {first['run_id']}")
+        run.findings.warnings += [found] if found else []
 
 
 STEPS: tuple[Callable[[Run], None], ...] = (
@@ -198,6 +232,8 @@ STEPS: tuple[Callable[[Run], None], ...] = (
     find_null_floor,
     measure_performance,
     measure_accuracy,
+    check_model,
+    score,
 )
 
 
@@ -222,7 +258,8 @@ def close(run: Run) -> None:
     """Write telemetry and ``result.json``, tell the observers; what they raise is added to the result's warnings."""
     run.findings.quality = run.monitor.quality()
     run.monitor.close(run.directory)
-    run.findings.warnings = [*run.observers.warnings, *run.monitor.warnings]
+    compare_with_earlier(run)
+    run.findings.warnings += [*run.observers.warnings, *run.monitor.warnings]
     run.result = make_result(run.plan, run.directory, run.findings, run.system, run.started, now())
     rundir.release(run.directory)
     rundir.write_json(run.directory / rundir.RESULT, run.result)

@@ -16,6 +16,7 @@ from mlharness.environments.choosing import Wish, choose_environment
 from mlharness.errors import ManifestError, PluginError, UserError
 from mlharness.manifest.documents import DataSetManifest, ModelManifest, Step
 from mlharness.manifest.place import placed
+from mlharness.manifest.problems import dotted, one_line
 from mlharness.options import parse_option, resolve_options
 from mlharness.plan import (
     HostPart,
@@ -179,8 +180,8 @@ class StepMissingError(ManifestError, PluginError):
 def plan_steps(model: ModelManifest, steps: Sequence[Step], stage: str, catalog: Catalog) -> tuple[PlannedStep, ...]:
     """Named steps with every parameter resolved. Raises ManifestError naming file, line and step."""
     planned = []
-    for step in steps:
-        where = f"{model.origin.path.name}:{step.line}: {stage}"
+    for index, step in enumerate(steps):
+        where = one_line(f"{model.origin.path}:{step.line}: {dotted(model.key(stage, index))}")
         try:
             found = catalog.steps.find(step.name)
             parameters = resolve_options(f"step {step.name!r}", found.provider.parameters, parameters_of(step))

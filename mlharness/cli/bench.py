@@ -165,9 +165,9 @@ def _label(text: str) -> tuple[str, str]:
 def _run(request: Request, repeat: int, quality: tuple[str | None, int], plugins: Plugins, output: Output) -> ExitCode:
     from mlharness.cli.attempts import attempt
 
-    results, codes = [], []
+    results, codes, made = [], [], list[dict[str, Any]]()
     for _ in range(repeat):
-        result, good = attempt(lambda: _bench(request, plugins, output), *quality, output.note)
+        result, good = attempt(lambda: _bench(request, made, plugins, output), *quality, output.note)
         results.append(result)
         codes.append(exit_code_of(result) if good else ExitCode.FAILED)
         if not output.json:
@@ -178,14 +178,16 @@ def _run(request: Request, repeat: int, quality: tuple[str | None, int], plugins
     return worst(*codes)
 
 
-def _bench(request: Request, plugins: Plugins, output: Output) -> dict[str, Any]:
+def _bench(request: Request, made: list[dict[str, Any]], plugins: Plugins, output: Output) -> dict[str, Any]:
+    """One more run, held against those that were made before it."""
     from mlharness.bench import bench
     from mlharness.cli.progress import make_observer
 
     observer = make_observer(output)
     plugins.manager.register(observer)
     try:
-        return bench(request)
+        made.append(bench(request, made[:]))
+        return made[-1]
     finally:
         observer.close()
         plugins.manager.unregister(observer)

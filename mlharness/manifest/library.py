@@ -11,6 +11,7 @@ from typing import Literal
 from mlharness.errors import ManifestError, PluginError, UserError, did_you_mean
 from mlharness.manifest.documents import DataSetManifest, ModelManifest
 from mlharness.manifest.located import Located, read_located
+from mlharness.manifest.place import place
 from mlharness.manifest.reading import make_manifest, read_manifest
 from mlharness.registrars import Catalog
 
@@ -160,9 +161,8 @@ def expect(manifest: ModelManifest | DataSetManifest, kind: Kind) -> None:
     """Raise ManifestError when the manifest is of the other kind."""
     found: Kind = "model" if isinstance(manifest, ModelManifest) else "dataset"
     if found != kind:
-        path = manifest.origin.path
         raise ManifestError(
-            f"{path} is the manifest of a {_WORDS[found]}, and a {_WORDS[kind]} is wanted",
+            f"{place(manifest.origin.path, 'kind')}: {found}, and the manifest of a {_WORDS[kind]} is wanted",
             f"A {_WORDS[kind]} begins with `kind: {kind}`.",
         )
 

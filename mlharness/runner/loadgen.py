@@ -17,6 +17,7 @@ from mlharness.errors import RunError, UserError
 from mlharness.memory import free_memory
 from mlharness.plan import PlannedTest, RunPlan
 from mlharness.runner.job import Calibration
+from mlharness.userconf import refuse_tokens
 
 Response: TypeAlias = Any
 Issue: TypeAlias = Callable[[list[int], list[int]], None]
@@ -55,13 +56,17 @@ def settings(plan: RunPlan, accuracy: bool, calibration: Calibration) -> Any:
     """TestSettings for one test: mlperf.conf and user.conf, then rules and calibration, then the plan's own choices.
 
     Raises:
-        UserError: a user.conf that LoadGen refuses, or more queries than the free memory can hold.
+        UserError: a user.conf that LoadGen refuses, rules about tokens, or more queries than the free memory can hold.
     """
     asked, test = lg.TestSettings(), plan.test
     model, conf = test.mlperf_model or "*", plan.host.user_conf
     # LoadGen applies mlperf.conf by itself before a user.conf.
     if asked.FromConfig(conf, model, test.scenario, 1 if conf else 0) != 0:
         raise UserError(f"LoadGen cannot read {conf}", "Each line is: model.scenario.key = number")
+    if asked.use_token_latencies:
+        if test.rules == "mlperf":
+            raise refuse_tokens(f"mlperf.conf's use_token_latencies for {model}")
+        asked.use_token_latencies = False  # a quick run judges whole samples
     asked.scenario = getattr(lg.TestScenario, test.scenario)
     asked.mode = lg.TestMode.AccuracyOnly if accuracy else lg.TestMode.PerformanceOnly
     if test.rules == "quick":

@@ -190,7 +190,7 @@ class TestSteps:
     def test_a_mistake_names_file_line_and_stage(self, plan: Plan, step: Step, words: str) -> None:
         with pytest.raises(ManifestError, match=words) as caught:
             plan({"postprocess": (step,)})
-        assert caught.value.message.startswith("m.yaml:31: postprocess: ")
+        assert "m.yaml:31: postprocess[0]: " in caught.value.message
 
     def test_inline_python_is_told_its_line(self, plan: Plan) -> None:
         made = plan({"preprocess": (Step("python", {"source": "def preprocess(): ..."}, 40),)})

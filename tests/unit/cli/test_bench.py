@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +42,12 @@ class Bench:
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
+        self.earlier: list[int] = []
         self.ends: list[dict[str, Any] | BaseException] = []
 
-    def __call__(self, request: Request) -> dict[str, Any]:
+    def __call__(self, request: Request, earlier: Sequence[Any] = ()) -> dict[str, Any]:
         self.requests.append(request)
+        self.earlier.append(len(earlier))
         end = self.ends.pop(0) if self.ends else a_result(**VALID)
         if isinstance(end, BaseException):
             raise end
@@ -269,6 +271,7 @@ class TestRepeat:
         assert self.run(mlh, bench, a_result(**VALID)).document["status"] == "valid"
         results = self.run(mlh, bench, a_result(**VALID), a_result(**INVALID), a_result(**VALID)).document["results"]
         assert [result["status"] for result in results] == ["valid", "invalid", "valid"]
+        assert bench.earlier[-3:] == [0, 1, 2], "each is held against those before it"
 
     @pytest.mark.parametrize(
         ("ends", "code"),
@@ -291,11 +294,11 @@ class TestRepeat:
         self, mlh: Mlh, bench: Bench, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         seen: list[set[Any]] = []
-        answer: Callable[[Request], dict[str, Any]] = bench.__call__
+        answer: Callable[[Request, Sequence[Any]], dict[str, Any]] = bench.__call__
 
-        def look(request: Request) -> dict[str, Any]:
+        def look(request: Request, earlier: Sequence[Any]) -> dict[str, Any]:
             seen.append(set(request.plugins.manager.get_plugins()))
-            return answer(request)
+            return answer(request, earlier)
 
         monkeypatch.setattr(bench_module, "bench", look)
         mlh("bench", "null", "--repeat", "2")

@@ -93,7 +93,7 @@ def test_values_of_a_configuration_file(
     monkeypatch.chdir(tmp_path)
     ran = mlh("bench", "null", "--dry-run")
     assert ran.code == 2
-    assert ran.err.startswith(f"Error: {file}: [bench]: {key}")
+    assert ran.err.startswith(f"Error: {file}:2: [bench]: {key}")
 
 
 def test_a_profiles_value_is_blamed_on_the_profile(mlh: Mlh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +102,7 @@ def test_a_profiles_value_is_blamed_on_the_profile(mlh: Mlh, tmp_path: Path, mon
     monkeypatch.chdir(tmp_path)
     assert mlh("bench", "null", "--dry-run").code == 0
     ran = mlh("bench", "null", "--dry-run", "--profile", "ci")
-    assert ran.err.startswith(f"Error: {file}: [profiles.ci.bench]: label: --label 'x'")
+    assert ran.err.startswith(f"Error: {file}:4: [profiles.ci.bench]: label: --label 'x'")
 
 
 def test_the_command_lines_own_mistake_is_not_blamed_on_the_file(

@@ -207,3 +207,9 @@ def test_how_long_a_test_should_last(
     scenario: str, settings: dict[str, Any], calibration: Calibration, seconds: float
 ) -> None:
     assert loadgen.expected_seconds(asked(**settings), scenario, calibration) == pytest.approx(seconds)
+
+
+def test_a_model_that_mlperf_judges_by_tokens_is_refused_by_its_rules_and_judged_by_samples_without_them() -> None:
+    assert ask(plan("Server", mlperf_model="llama2-70b"))["use_token_latencies"] is False
+    with pytest.raises(AssertionError, match=r"UserError: mlperf\.conf's use_token_latencies for llama2-70b"):
+        ask(plan("Server", rules="mlperf", mlperf_model="llama2-70b"))
