@@ -111,7 +111,7 @@ def test_code_that_attributes_name_for_a_framework_needs_trust_too(store: TrustS
     named = replace(manifest(step=NAMED), attributes={"torch": {"model": "package.module:name"}})
     for keys in ((), ("other.model",), ("torch.code",), ("torch.model.name",)):
         require_trust(named, False, store, keys)
-    with pytest.raises(TrustError, match=r"m\.yaml names Python \(attributes\.torch\.model\)") as raised:
+    with pytest.raises(TrustError, match=r"m\.yaml: attributes\.torch\.model: Python that would run") as raised:
         require_trust(named, False, store, ("other.model", "torch.model"))
     assert "--trust" in raised.value.remedy
     require_trust(replace(named, origin=Origin(Path("m.yaml"), ONE, "one")), False, store, ("torch.model",))
