@@ -63,7 +63,7 @@ def test_a_later_run_says_that_it_differs(bench: Bench, fakes: dict[str, str], t
 def test_a_run_that_failed_while_it_was_measured_has_what_was_known(
     bench: Bench, fakes: dict[str, str], tmp_path: Path
 ) -> None:
-    options = ("--option", "after_s=1.5", "--duration", "3", "--target-qps", "3000", "--scenario", "Offline")
+    options = ("--option", "after_s=0.3", "--duration", "30", "--target-qps", "3000", "--scenario", "Offline")
     ran = bench(write(tmp_path), *options, "--json", env=fakes)
     assert ran.code == 3
     assert ran.result["metric"] is None

@@ -121,7 +121,8 @@ def same(outputs: list[Array]) -> list[Array]:
 
 def scale_by_process(least: float) -> Callable[[list[Array]], list[Array]]:
     """Multiply by a factor that is another one in each process: between ``least`` and 1."""
-    factor = np.float32(least + (1 - least) * (os.getpid() % 97) / 97)
+    spread = os.getpid() * 0.6180339887 % 1  # processes that are started one after another lie far apart
+    factor = np.float32(least + (1 - least) * spread)
     return lambda outputs: [output * factor for output in outputs]
 
 
