@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +96,7 @@ class LogReader:
             self.look()
             told.progress(name, done, total, elapsed_s)
 
-        return supervise.Watch(told.phase, progress)
+        return replace(told, progress=progress)
 
     def look(self) -> None:
         """Read what is new. Raises RunError for samples that were not answered once each."""
