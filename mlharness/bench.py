@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from mlharness import rundir, supervise
 from mlharness.environments.choosing import record_of
 from mlharness.errors import RunError, UserError
 from mlharness.floor import null_floor_us
+from mlharness.likeness import compare
 from mlharness.measuring import Measured, measure
 from mlharness.monitor import Monitor
 from mlharness.observers import Observers
@@ -21,7 +23,7 @@ from mlharness.plan import PlannedTest, RunPlan
 from mlharness.request import Request
 from mlharness.result import Findings, ended_early, make_result
 from mlharness.runner.job import Calibration, Job
-from mlharness.search import TRIAL_MIN_QUERIES, TRIAL_SECONDS, find_rate
+from mlharness.search import PATIENCE_S, Found, find_rate, trial_seconds
 from mlharness.supervise import Watch
 from mlharness.system import describe_system
 
@@ -36,6 +38,7 @@ class Run:
     observers: Observers
     monitor: Monitor
     started: str
+    earlier: Sequence[Mapping[str, Any]] = ()
     system: dict[str, Any] = field(default_factory=dict)
     findings: Findings = field(default_factory=Findings)
     result: dict[str, Any] = field(default_factory=dict)
@@ -45,17 +48,22 @@ class Run:
         """Where the output of this run's runners is kept."""
         return self.directory / rundir.RUNNER_LOG
 
-    def watch(self, prefix: str = "") -> Watch:
-        """Hands a runner's phases and progress on to the monitor of the host, and to the observers."""
-        return self.monitor.watch(self.observers.watch(self.directory.name, prefix))
+    def watch(self, prefix: str = "", mode: str = "performance") -> Watch:
+        """Hands a runner's phases and progress on to the monitor of the host and the observers; keeps what it says."""
+        told = self.monitor.watch(self.observers.watch(self.directory.name, prefix))
+        return replace(told, said=partial(self.findings.hear, mode))
 
     def test_directory(self, mode: str) -> Path:
         """Where LoadGen's files of a mode go: a folder of its own only when there are two."""
         return self.directory / mode if self.plan.test.mode == "both" else self.directory
 
 
-def bench(request: Request) -> dict[str, Any]:
+def bench(request: Request, earlier: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
     """Do one run and return its result document, which also stands in ``result.json``.
+
+    Args:
+        request: what to run.
+        earlier: results of the same request, whose model should have had the same outputs.
 
     Raises:
         UserError: the run could not begin; nothing of it is left.
@@ -67,7 +75,7 @@ def bench(request: Request) -> dict[str, Any]:
     try:
         log = directory / rundir.RUNNER_LOG
         plan = request.plan(request.fetch(observers.watch(directory.name), log))
-        run = Run(request, plan, directory, observers, Monitor(plan.framework.device), now())
+        run = Run(request, plan, directory, observers, Monitor(plan.framework.device), now(), earlier)
         write_plan(run)
     except BaseException:
         rundir.discard(directory)
@@ -127,7 +135,10 @@ def measure_performance(run: Run) -> None:
         return
     test = run.plan.test
     if test.scenario == "Server" and test.target_qps is None and "target_qps" not in test.user_conf:
-        run.findings.performance, run.findings.trials = search_rate(run)
+        found = search_rate(run)
+        run.findings.performance, run.findings.trials, run.findings.search_note = (
+            found.measured, found.trials, found.note,
+        )  # fmt: skip
     else:
         run.findings.performance = measure_long_enough(run)
     run.monitor.end_test()
@@ -154,16 +165,15 @@ def expects_what_the_user_said(test: PlannedTest) -> bool:
     return "target_latency" in test.user_conf
 
 
-def search_rate(run: Run) -> tuple[Measured, list[dict[str, Any]]]:
+def search_rate(run: Run) -> Found:
     """Server's highest valid rate; the trials' logs are kept under ``search/``."""
     count = 0
 
     def trial(rate: float | None, calibration: Calibration | None) -> Measured:
         nonlocal count
         count += 1
-        plan = run.plan.with_test(
-            target_qps=rate, duration_s=TRIAL_SECONDS, min_queries=TRIAL_MIN_QUERIES, rules="quick"
-        )
+        # As many queries as the schedule holds: a number of them would make trials of a slow model last for minutes.
+        plan = run.plan.with_test(target_qps=rate, duration_s=trial_seconds(rate), min_queries=1, rules="quick")
         folder = run.directory / "search" / f"trial-{count:02}"
         return measure(plan, folder, run.watch(f"search, trial {count}: "), run.runner_log, calibration=calibration)
 
@@ -174,18 +184,47 @@ def search_rate(run: Run) -> tuple[Measured, list[dict[str, Any]]]:
         watch = run.watch(f"confirming {rate:.4g} queries/s: ")
         return measure(plan, directory, watch, run.runner_log, calibration=calibration)
 
-    return find_rate(trial, confirm)
+    test = run.plan.test
+    by_default = test.rules == "quick" and test.duration_s is None and test.min_queries is None
+    return find_rate(trial, confirm, PATIENCE_S if by_default else math.inf)
 
 
 def measure_accuracy(run: Run) -> None:
-    """LoadGen's accuracy mode, then the metric over LoadGen's own log, each in a runner of its own."""
-    if run.plan.test.mode == "performance":
+    """LoadGen's accuracy mode."""
+    if run.plan.test.mode != "performance":
+        directory, watch = run.test_directory("accuracy"), run.watch(mode="accuracy")
+        run.findings.accuracy = measure(run.plan, directory, watch, run.runner_log, accuracy=True)
+
+
+def check_model(run: Run) -> None:
+    """Every runner of this run must have had the same model. Raises RunError when more than rounding differs."""
+    for later in run.findings.fingerprints[1:]:
+        found, alike = compare(run.findings.fingerprints[0], later)
+        if found and found not in run.findings.warnings:
+            run.findings.warnings.append(found)
+        if not alike:
+            raise RunError(
+                f"the runners of this run did not measure one model: {found}",
+                "Its outputs must be the same each time: is it random, or did its file change during the run?",
+            )
+
+
+def score(run: Run) -> None:
+    """The metric over LoadGen's own log, in a runner of its own."""
+    if run.findings.accuracy is None:
         return
-    directory = run.test_directory("accuracy")
-    run.findings.accuracy = measure(run.plan, directory, run.watch(), run.runner_log, accuracy=True)
-    limit = run.plan.host.stall_timeout_s
+    directory, limit = run.findings.accuracy.directory, run.plan.host.stall_timeout_s
     job = Job("score", run.request.blocked, run.plan, directory=str(directory), stall_timeout_s=limit)
     run.findings.score = supervise.run(job, run.watch(), run.runner_log, run.plan.host.interpreter).one("scored")
+
+
+def compare_with_earlier(run: Run) -> None:
+    """A warning when the model's outputs are not those of the first run of the same request."""
+    known = (run.findings.latest or {}).get("fingerprint")
+    first = next((result for result in run.earlier if result["fingerprint"]), None)
+    if known and first:
+        found, _ = compare(first["fingerprint"], known, f"run {first['run_id']}")
+        run.findings.warnings += [found] if found else []
 
 
 STEPS: tuple[Callable[[Run], None], ...] = (
@@ -193,6 +232,8 @@ STEPS: tuple[Callable[[Run], None], ...] = (
     find_null_floor,
     measure_performance,
     measure_accuracy,
+    check_model,
+    score,
 )
 
 
@@ -217,7 +258,8 @@ def close(run: Run) -> None:
     """Write telemetry and ``result.json``, tell the observers; what they raise is added to the result's warnings."""
     run.findings.quality = run.monitor.quality()
     run.monitor.close(run.directory)
-    run.findings.warnings = [*run.observers.warnings, *run.monitor.warnings]
+    compare_with_earlier(run)
+    run.findings.warnings += [*run.observers.warnings, *run.monitor.warnings]
     run.result = make_result(run.plan, run.directory, run.findings, run.system, run.started, now())
     rundir.release(run.directory)
     rundir.write_json(run.directory / rundir.RESULT, run.result)

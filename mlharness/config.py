@@ -9,7 +9,6 @@ the user asked for by name, wins over the plain tables of both files.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +19,7 @@ import platformdirs
 from mlharness.errors import UserError, did_you_mean
 from mlharness.options import check_value
 from mlharness.providers import Option
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from mlharness.toml_lines import TomlFile, read_toml
 
 FILE_NAME = "mlharness.toml"
 COMMANDS = ("bench",)
@@ -34,23 +29,39 @@ _PROFILES = "profiles"
 
 @dataclass(frozen=True)
 class Layer:
-    """One file's tables; ``prefix`` (``tool.mlharness.``, or nothing) stands before a table's name in the file."""
+    """One file's tables; ``root`` is the table of the file that holds them, as ``("tool", "mlharness")``."""
 
-    file: Path
-    prefix: str
+    source: TomlFile
+    root: tuple[str, ...]
     tables: Mapping[str, Any]
 
-    def name(self, *keys: str) -> str:
-        """How messages call a table: the file, and the heading as written there."""
-        return f"{self.file}: [{self.prefix}{'.'.join(keys)}]"
+    def heading(self, *keys: str) -> str:
+        """A table's heading, as written in the file."""
+        return f"[{'.'.join((*self.root, *keys))}]"
 
-    def sections(self, command: str) -> Iterator[tuple[str | None, str, Mapping[str, Any]]]:
-        """Each table for a command: its profile (None: always used), its name in messages, its keys and values."""
+    def error(self, keys: Sequence[str], message: str, remedy: str) -> UserError:
+        """A UserError about a table or a key: the message with file and line in front."""
+        return UserError(f"{self.source.path}:{self.source.line((*self.root, *keys))}: {message}", remedy)
+
+    def sections(self, command: str) -> Iterator[tuple[str | None, tuple[str, ...], Mapping[str, Any]]]:
+        """Each table for a command: its profile (None: always used), where it stands, its keys and values."""
         if command in self.tables:
-            yield None, self.name(command), self.tables[command]
+            yield None, (command,), self.tables[command]
         for profile, tables in self.tables.get(_PROFILES, {}).items():
             if command in tables:
-                yield profile, self.name(_PROFILES, profile, command), tables[command]
+                yield profile, (_PROFILES, profile, command), tables[command]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a default comes from; as text ``FILE:LINE: [TABLE]``, for which the file is looked through."""
+
+    layer: Layer
+    table: tuple[str, ...]
+    key: str
+
+    def __str__(self) -> str:
+        return self.layer.error((*self.table, self.key), self.layer.heading(*self.table), "").message
 
 
 @dataclass(frozen=True)
@@ -78,22 +89,22 @@ class Config:
         """
         return {key: value for key, (value, _) in self._chosen(command, profile, declared).items()}
 
-    def sources(self, command: str, profile: str | None = None) -> dict[str, str]:
-        """The table, as messages call it, from which each of the :meth:`defaults` comes."""
-        return {key: title for key, (_, title) in self._chosen(command, profile).items()}
+    def sources(self, command: str, profile: str | None = None) -> dict[str, Source]:
+        """Where each of the :meth:`defaults` comes from."""
+        return {key: source for key, (_, source) in self._chosen(command, profile).items()}
 
     def _chosen(
         self, command: str, profile: str | None, declared: Sequence[Option] | None = None
-    ) -> dict[str, tuple[Any, str]]:
+    ) -> dict[str, tuple[Any, Source]]:
         if profile is not None and profile not in self.profiles():
             raise UserError(f"there is no profile {profile!r}", did_you_mean(profile, self.profiles()))
-        chosen: dict[str | None, dict[str, tuple[Any, str]]] = {None: {}, profile: {}}
+        chosen: dict[str | None, dict[str, tuple[Any, Source]]] = {None: {}, profile: {}}
         for layer in self.layers:
-            for name, title, values in layer.sections(command):
+            for name, table, values in layer.sections(command):
                 if declared is not None:
-                    _check_values(title, values, declared)
+                    _check_values(layer, table, values, declared)
                 if name in chosen:
-                    chosen[name].update({key: (value, title) for key, value in values.items()})
+                    chosen[name].update({key: (value, Source(layer, table, key)) for key, value in values.items()})
         return {**chosen[None], **chosen[profile]}
 
 
@@ -101,12 +112,12 @@ def load_config(start: Path) -> Config:
     """The user's configuration and that of the project around the folder ``start``.
 
     Raises:
-        UserError: a file that cannot be read or is no TOML (with the line), an unknown table, a table that is none.
+        UserError: a file that cannot be read or is no TOML, an unknown table, a table that is none; with the line.
     """
     user = config_dir() / FILE_NAME
     found = [_read_layer(user)] if user.is_file() else []
     project = _project_layer(start.absolute())
-    if project is not None and project.file != user:
+    if project is not None and project.source.path != user:
         found.append(project)
     return Config(tuple(found))
 
@@ -122,54 +133,50 @@ def _project_layer(start: Path) -> Layer | None:
             return _read_layer(folder / FILE_NAME)
         pyproject = folder / "pyproject.toml"
         if pyproject.is_file():
-            tool = _parse(pyproject).get("tool", {})
+            source = read_toml(pyproject)
+            tool = source.data.get("tool", {})
             if isinstance(tool, dict) and "mlharness" in tool:
-                return _checked(
-                    Layer(pyproject, "tool.mlharness.", _table(f"{pyproject}: [tool.mlharness]", tool["mlharness"]))
-                )
+                return _checked(Layer(source, ("tool", "mlharness"), tool["mlharness"]))
     return None
 
 
 def _read_layer(file: Path) -> Layer:
-    return _checked(Layer(file, "", _parse(file)))
-
-
-def _parse(file: Path) -> dict[str, Any]:
-    try:
-        parsed: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{file} is not valid TOML: {error}", "Mend the file, or move it away.") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{file} is not UTF-8 text", "Save the file as UTF-8.") from None
-    except OSError as error:
-        raise UserError(f"{file} cannot be read: {error.strerror}", "Mend the file's permissions.") from None
-    return parsed
+    source = read_toml(file)
+    return _checked(Layer(source, (), source.data))
 
 
 def _checked(layer: Layer) -> Layer:
-    _check_tables(str(layer.file), layer.prefix, layer.tables, (*COMMANDS, _PROFILES))
+    _check_table(layer, (), layer.tables, (*COMMANDS, _PROFILES))
     for name, profile in layer.tables.get(_PROFILES, {}).items():
-        prefix = f"{layer.prefix}{_PROFILES}.{name}"
-        _check_tables(str(layer.file), f"{prefix}.", _table(f"{layer.file}: [{prefix}]", profile), COMMANDS)
+        _check_table(layer, (_PROFILES, name), profile, COMMANDS)
     return layer
 
 
-def _check_tables(file: str, prefix: str, tables: Mapping[str, Any], allowed: Sequence[str]) -> None:
-    for name, value in tables.items():
+def _check_table(layer: Layer, keys: tuple[str, ...], table: Any, allowed: Sequence[str]) -> None:
+    """Raise UserError unless this is a table of tables with the allowed names."""
+    _expect_table(layer, keys, table)
+    for name, value in table.items():
+        inner = (*keys, name)
         if name not in allowed:
-            raise UserError(f"{file}: [{prefix}{name}] is not a table of mlharness", did_you_mean(name, allowed))
-        _table(f"{file}: [{prefix}{name}]", value)
+            raise layer.error(
+                inner, f"{layer.heading(*inner)} is not a table of mlharness", did_you_mean(name, allowed)
+            )
+        _expect_table(layer, inner, value)
 
 
-def _table(title: str, value: Any) -> Mapping[str, Any]:
+def _expect_table(layer: Layer, keys: tuple[str, ...], value: Any) -> None:
     if not isinstance(value, dict):
-        raise UserError(f"{title} is {value!r}, and must be a table", f"Write the heading {title.split(': ')[-1]}.")
-    return value
+        heading = layer.heading(*keys)
+        raise layer.error(keys, f"{heading} is {value!r}, and must be a table", f"Write the heading {heading}.")
 
 
-def _check_values(title: str, values: Mapping[str, Any], declared: Sequence[Option]) -> None:
+def _check_values(layer: Layer, table: tuple[str, ...], values: Mapping[str, Any], declared: Sequence[Option]) -> None:
     by_name = {option.name: option for option in declared}
     for key, value in values.items():
         if key not in by_name:
-            raise UserError(f"{title} has no key {key!r}", did_you_mean(key, by_name))
-        check_value(title, by_name[key], value)
+            message = f"{layer.heading(*table)} has no key {key!r}"
+            raise layer.error((*table, key), message, did_you_mean(key, by_name))
+        try:
+            check_value(layer.heading(*table), by_name[key], value)
+        except UserError as error:
+            raise layer.error((*table, key), error.message, error.remedy) from None

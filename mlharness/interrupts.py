@@ -95,6 +95,8 @@ def interruptible() -> Iterator[Interrupts]:
         interrupts.check()
     finally:
         interrupts.leaving = True
+        if signals:
+            signal.setitimer(signal.ITIMER_REAL, 0)  # what is on its way out needs no hurrying
         _CURRENT.reset(token)
         if interrupts.count:
             atexit.register(_ignore)

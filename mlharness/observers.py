@@ -36,7 +36,9 @@ class Observers:
         """Hands a runner's phases and progress on to the observers; ``prefix`` comes before each phase's detail."""
 
         def phase(name: str, detail: str, expected_s: float | None) -> None:
-            self.tell("mlh_on_phase_started", PhaseStarted(run_id, name, f"{prefix}{detail}", expected_s))
+            self.tell(
+                "mlh_on_phase_started", PhaseStarted(run_id, name, f"{prefix}{detail}".removesuffix(": "), expected_s)
+            )
 
         def progress(name: str, done: int, total: int | None, elapsed_s: float) -> None:
             self.tell("mlh_on_progress", Progress(run_id, name, done, total, elapsed_s))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import reprlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from mlharness.errors import UserError, did_you_mean
@@ -19,6 +21,25 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
+@dataclass(frozen=True)
+class Mistake:
+    """One thing that is wrong with the options that somebody gave.
+
+    Attributes:
+        option: the option's name, as it was given.
+        found: what is wrong, as ``no such option``.
+        allowed: what may stand there.
+        written: what one of these may be the right spelling of; empty when none is.
+        error: the same, for whom one mistake ends it.
+    """
+
+    option: str
+    found: str
+    allowed: tuple[str, ...]
+    written: str
+    error: UserError
+
+
 def resolve_options(what: str, declared: Sequence[Option], given: Mapping[str, Any]) -> dict[str, Any]:
     """Every declared option with its value: the given one, else its default.
 
@@ -30,32 +51,49 @@ def resolve_options(what: str, declared: Sequence[Option], given: Mapping[str, A
     Raises:
         UserError: an unknown name, a wrong type, a value that is not among the choices, or a missing required option.
     """
+    for mistake in find_mistakes(what, declared, given):
+        raise mistake.error
+    return {option.name: given.get(option.name, option.default) for option in declared}
+
+
+def find_mistakes(what: str, declared: Sequence[Option], given: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Everything that :func:`resolve_options` would refuse."""
     by_name = {option.name: option for option in declared}
     for name in given:
         if name not in by_name:
-            raise UserError(f"{what} has no option {name!r}", did_you_mean(name, by_name))
-    resolved = {}
+            error = UserError(f"{what} has no option {name!r}", did_you_mean(name, by_name))
+            yield Mistake(name, f"{what} has no such option", tuple(by_name) or ("none",), name, error)
     for option in declared:
         if option.name in given:
-            check_value(what, option, given[option.name])
+            yield from find_value_mistakes(what, option, given[option.name])
         elif option.required:
-            raise UserError(f"{what} needs the option {option.name!r} ({option.type})", option.doc)
-        resolved[option.name] = given.get(option.name, option.default)
-    return resolved
+            error = UserError(f"{what} needs the option {option.name!r} ({option.type})", option.doc)
+            yield Mistake(option.name, f"missing: {what} needs it", (option.type,), "", error)
 
 
 def check_value(what: str, option: Option, value: Any) -> None:
     """Raise UserError unless the value has the option's type and is among its choices."""
+    for mistake in find_value_mistakes(what, option, value):
+        raise mistake.error
+
+
+def find_value_mistakes(what: str, option: Option, value: Any) -> Iterator[Mistake]:
+    """What is wrong with one value: not the option's type, not finite, or not among its choices."""
     if value is None and option.default is None and not option.required:
         return
     is_boolean = isinstance(value, bool)
+    allowed: tuple[str, ...] = ()
+    written = ""
     if not isinstance(value, _TYPES[option.type]) or is_boolean != (option.type == "boolean"):
-        raise UserError(f"{what}: {option.name} is {value!r}, and must be of type {option.type}", option.doc)
-    if isinstance(value, float) and not math.isfinite(value):
-        raise UserError(f"{what}: {option.name} is {value!r}, and must be a finite number", option.doc)
-    if option.choices and value not in option.choices:
-        allowed = ", ".join(str(choice) for choice in option.choices)
-        raise UserError(f"{what}: {option.name} is {value!r}, and must be one of {allowed}", option.doc)
+        wanted, allowed = f"of type {option.type}", (option.type,)
+    elif isinstance(value, float) and not math.isfinite(value):
+        wanted, allowed = "a finite number", ("a finite number",)
+    elif option.choices and value not in option.choices:
+        allowed = tuple(str(choice) for choice in option.choices)
+        wanted, written = f"one of {', '.join(allowed)}", str(value)
+    if allowed:
+        error = UserError(f"{what}: {option.name} is {value!r}, and must be {wanted}", option.doc)
+        yield Mistake(option.name, reprlib.repr(value), allowed, written, error)
 
 
 def parse_option(declared: Sequence[Option], what: str, text: str) -> tuple[str, Any]:

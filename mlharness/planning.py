@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from mlharness.environments.choosing import Wish, choose_environment
 from mlharness.errors import ManifestError, PluginError, UserError
 from mlharness.manifest.documents import DataSetManifest, ModelManifest, Step
 from mlharness.manifest.place import placed
+from mlharness.manifest.problems import dotted, one_line
 from mlharness.options import parse_option, resolve_options
 from mlharness.plan import (
     HostPart,
@@ -34,6 +36,7 @@ from mlharness.registrars import Catalog, Registered
 from mlharness.userconf import read_user_conf
 
 MLPERF_MIN_DURATION_S = 600.0
+_DEVICE = re.compile(r"(cpu|[a-z]+:\d+)\Z")
 
 
 def make_plan(
@@ -125,6 +128,12 @@ def wished_framework(chosen: str) -> Requirement:
         raise UserError(f"--framework {chosen!r}: {error}", "Write NAME or NAME==VERSION.") from error
 
 
+def check_device(device: str) -> None:
+    """Raise UserError for what can be no device; whether a framework has it is known once it is loaded."""
+    if not _DEVICE.match(device):
+        raise UserError(f"--device {device!r} is no device", "Write cpu, or KIND:NUMBER, as cuda:0.")
+
+
 def plan_model(model: ModelManifest, files: Sequence[tuple[Path, str]]) -> PlannedModel:
     """The model with the hashes of its files."""
     planned = tuple(PlannedFile(wish.source, sha256) for wish, (_, sha256) in zip(model.files, files, strict=True))
@@ -171,8 +180,8 @@ class StepMissingError(ManifestError, PluginError):
 def plan_steps(model: ModelManifest, steps: Sequence[Step], stage: str, catalog: Catalog) -> tuple[PlannedStep, ...]:
     """Named steps with every parameter resolved. Raises ManifestError naming file, line and step."""
     planned = []
-    for step in steps:
-        where = f"{model.origin.path.name}:{step.line}: {stage}"
+    for index, step in enumerate(steps):
+        where = one_line(f"{model.origin.path}:{step.line}: {dotted(model.key(stage, index))}")
         try:
             found = catalog.steps.find(step.name)
             parameters = resolve_options(f"step {step.name!r}", found.provider.parameters, parameters_of(step))

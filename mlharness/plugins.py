@@ -54,11 +54,15 @@ class Plugins:
 
     def explain(self, error: PluginError) -> PluginError:
         """The same error, with the plugins that could not be loaded named, since one of them may be the cause."""
+        return PluginError(error.message, f"{error.remedy} {self.missing()}".strip())
+
+    def missing(self) -> str:
+        """The plugins that could not be loaded and those that are blocked, in a sentence each; empty without any."""
         broken = [f"{plugin.name} ({plugin.error})" for plugin in self.found if plugin.error]
         blocked = [plugin.name for plugin in self.found if plugin.blocked]
         notes = [f"Not loaded: {'; '.join(broken)}."] if broken else []
         notes += [f"Blocked: {', '.join(blocked)}."] if blocked else []
-        return PluginError(error.message, " ".join([error.remedy, *notes]).strip())
+        return " ".join(notes)
 
 
 def build_manager(

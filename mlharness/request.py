@@ -11,15 +11,16 @@ from typing import TypeAlias
 from mlharness import supervise
 from mlharness.choices import Choices
 from mlharness.environments.choosing import Wish, choose_environment
-from mlharness.errors import UserError
+from mlharness.errors import ManifestError, UserError
 from mlharness.manifest.archives import extract_member
 from mlharness.manifest.documents import DataSetManifest, ModelFile, ModelManifest
 from mlharness.manifest.files import as_uri, digest, find_source, resolve
 from mlharness.manifest.library import ManifestLibrary, is_path
 from mlharness.manifest.place import place, placed
+from mlharness.manifest.provided import check_file, check_run, refuse
 from mlharness.manifest.trust import require_trust, user_trust
 from mlharness.plan import RunPlan
-from mlharness.planning import find_framework, make_plan, wished_framework
+from mlharness.planning import check_device, find_framework, make_plan, wished_framework
 from mlharness.plugins import Plugins
 from mlharness.registrars import Catalog
 from mlharness.runner.job import FetchJob, Job
@@ -131,14 +132,31 @@ def as_wished(wish: ModelFile) -> tuple[Path, str]:
 
 
 def prepare(model: str, choices: Choices, plugins: Plugins, root: Path, blocked: tuple[str, ...] = ()) -> Request:
-    """Find the manifests by name or path, and ask for trust. Raises UserError."""
+    """Find the manifests by name or path, check them, and ask for trust. Raises UserError."""
+    check_device(choices.device)
     library = ManifestLibrary(plugins.catalog)
-    found = on_framework(library.model(model), choices.framework, plugins.catalog)
-    dataset = find_dataset(found, choices.dataset, library)
+    found = on_framework(find_model(model, library), choices.framework, plugins.catalog)
+    chosen = replaced_keys(found, choices, plugins.catalog)
+    try:
+        dataset = find_dataset(found, choices.dataset, library)
+    except UserError:
+        check_run(found, None, library, chosen)  # which says that, too, and whatever else is wrong
+        raise
+    check_run(found, dataset, library, chosen)
     # Whichever framework is going to run it: what a manifest is trusted with shall not depend on an option.
     code = [key for framework in plugins.catalog.frameworks for key in framework.provider.code]
     require_trust(found, choices.trust, user_trust(), code)
     return Request(found, dataset, choices, plugins, root, blocked)
+
+
+def find_model(name: str, library: ManifestLibrary) -> ModelManifest:
+    """The model of a name or path. Raises UserError; ManifestError lists all problems of a file, of any kind."""
+    try:
+        return library.model(name)
+    except ManifestError:
+        if is_path(name):
+            refuse(check_file(Path(name.partition("#")[0]), library))
+        raise
 
 
 def on_framework(model: ModelManifest, chosen: str | None, catalog: Catalog) -> ModelManifest:
@@ -152,6 +170,15 @@ def on_framework(model: ModelManifest, chosen: str | None, catalog: Catalog) -> 
     found = catalog.frameworks.find(wished_framework(chosen).name)
     every = (model, *model.alternatives)
     return next((one for one in every if found.answers_to(one.framework.name)), model)
+
+
+def replaced_keys(model: ModelManifest, choices: Choices, catalog: Catalog) -> tuple[str, ...]:
+    """The keys of the manifest in whose place the user chose something else."""
+    chosen = choices.framework
+    other = chosen is not None and not catalog.frameworks.find(wished_framework(chosen).name).answers_to(
+        model.framework.name
+    )
+    return (*(("framework",) if other else ()), *(("dataset",) if choices.dataset else ()))
 
 
 def find_dataset(model: ModelManifest, chosen: str | None, library: ManifestLibrary) -> DataSetManifest:

@@ -10,9 +10,11 @@ from typing import Any, Literal
 import msgspec
 
 from mlharness.diagnosis import Diagnosis, diagnose
+from mlharness.likeness import Fingerprint
 from mlharness.loadgen_log import LoadGenLog
 from mlharness.measuring import Measured
 from mlharness.plan import PlannedMetric, RunPlan
+from mlharness.runner.job import Message
 
 SCHEMA_VERSION = 1
 Status = Literal["valid", "invalid", "failed", "interrupted"]
@@ -25,10 +27,15 @@ class Findings:
 
     performance: Measured | None = None
     accuracy: Measured | None = None
+    prepared: dict[str, Message] = field(default_factory=dict)
+    """What the last runner of a mode said before LoadGen began, whatever became of it; in the order of the tests."""
+    fingerprints: list[Fingerprint] = field(default_factory=list)
+    """Of every runner that had loaded the model."""
     score: Mapping[str, Any] | None = None
     null_floor_us: float | None = None
     quality: dict[str, Any] | None = None
     trials: list[dict[str, Any]] = field(default_factory=list)
+    search_note: str = ""
     warnings: list[str] = field(default_factory=list)
     failure: str = ""
     interrupted: bool = False
@@ -38,6 +45,23 @@ class Findings:
         """The tests that ended."""
         return [test for test in (self.performance, self.accuracy) if test is not None]
 
+    @property
+    def sizing(self) -> Message | None:
+        """What the runner of the performance test said before LoadGen began, also of a test that did not end."""
+        return self.performance.prepared if self.performance else self.prepared.get("performance")
+
+    @property
+    def latest(self) -> Message | None:
+        """The same of the latest test that got so far."""
+        accuracy = self.accuracy.prepared if self.accuracy else self.prepared.get("accuracy")
+        return accuracy or self.sizing
+
+    def hear(self, mode: str, message: Message) -> None:
+        """A message of the runner of a test; ``mode`` is the test's."""
+        if message["event"] == "prepared":
+            self.prepared[mode] = message
+            self.fingerprints.append(message["fingerprint"])
+
 
 def make_result(
     plan: RunPlan, directory: Path, findings: Findings, system: Mapping[str, Any], started: str, finished: str
@@ -46,6 +70,7 @@ def make_result(
     reasons = invalid_reasons(findings)
     shown = findings.performance if status(findings, reasons) in ("valid", "invalid") else None
     last = findings.tests[-1] if findings.tests else None
+    known = findings.latest or {}
     return {
         "schema_version": SCHEMA_VERSION,
         "run_id": directory.name,
@@ -55,10 +80,10 @@ def make_result(
         "unverified": UNVERIFIED if plan.test.rules == "mlperf" else None,
         "invalid_reasons": reasons,
         "advice": [diagnosis.document() for diagnosis in diagnoses(findings)],
-        "warnings": [*standing_warnings(plan, shown), *findings.warnings],
-        "model": describe_model(plan, last),
-        "framework": describe_framework(plan, last),
-        "dataset": describe_dataset(plan, last),
+        "warnings": [*standing_warnings(plan, findings, shown), *findings.warnings],
+        "model": describe_model(plan, known),
+        "framework": describe_framework(plan, known),
+        "dataset": describe_dataset(plan, known, last),
         "scenario": plan.test.scenario,
         "mode": plan.test.mode,
         "metric": describe_figure(plan, shown),
@@ -68,7 +93,7 @@ def make_result(
         "duration_s": shown.measured["duration_s"] if shown else None,
         "errors": sum(test.log.error_count for test in findings.tests),
         "accuracy": describe_accuracy(plan.metric, findings.score),
-        "fingerprint": last.prepared["fingerprint"] if last else None,
+        "fingerprint": known.get("fingerprint"),
         "harness": describe_harness(plan, shown, findings.null_floor_us),
         "calibration": describe_calibration(findings),
         "quality": findings.quality if shown else None,
@@ -108,21 +133,26 @@ def diagnoses(findings: Findings) -> list[Diagnosis]:
     return [] if findings.performance is None else diagnose(findings.performance.log)
 
 
-def standing_warnings(plan: RunPlan, shown: Measured | None) -> list[str]:
+def standing_warnings(plan: RunPlan, findings: Findings, shown: Measured | None) -> list[str]:
     """What a reader of the figure must know, whatever happened."""
     warnings = []
     if plan.model.weights == "random":
         warnings.append("random weights: the figure is about speed only")
     if shown is not None and shown.log.figure(plan.test.scenario).plain:
         warnings.append("early stopping gave no estimate: the figure is the plain percentile")
+    if findings.search_note:
+        warnings.append(findings.search_note)
+    used = findings.tests[-1].prepared["dataset_count"] if findings.tests else None
+    if used is not None and plan.dataset.count is not None and used < plan.dataset.count:
+        warnings.append(f"--count {plan.dataset.count}: the data set has {used} samples, and all are used")
     if plan.test.rules == "mlperf" and plan.dataset.count is not None:
         warnings.append(f"--count {plan.dataset.count}: MLPerf's rules ask for the whole data set")
     return warnings
 
 
-def describe_model(plan: RunPlan, test: Measured | None) -> dict[str, Any]:
+def describe_model(plan: RunPlan, known: Message) -> dict[str, Any]:
     """Which model, by hashes, and how large its network is."""
-    complexity = (test.prepared["complexity"] if test else None) or {}
+    complexity = known.get("complexity") or {}
     return {
         "name": plan.model.name,
         "version": plan.model.version,
@@ -134,11 +164,11 @@ def describe_model(plan: RunPlan, test: Measured | None) -> dict[str, Any]:
     }
 
 
-def describe_framework(plan: RunPlan, test: Measured | None) -> dict[str, Any]:
+def describe_framework(plan: RunPlan, known: Message) -> dict[str, Any]:
     """Which framework, how it was set, and where it ran."""
     return {
         "name": plan.framework.name,
-        "version": test.prepared["framework_version"] if test else None,
+        "version": known.get("framework_version"),
         "wished": plan.framework.version,
         "manifest": {"name": plan.framework.manifest.name, "version": plan.framework.manifest.version},
         "plugin": plan.framework.plugin,
@@ -152,12 +182,12 @@ def describe_framework(plan: RunPlan, test: Measured | None) -> dict[str, Any]:
     }
 
 
-def describe_dataset(plan: RunPlan, test: Measured | None) -> dict[str, Any]:
+def describe_dataset(plan: RunPlan, known: Message, test: Measured | None) -> dict[str, Any]:
     """Which data, how many samples there are, and the most that were loaded at once."""
     return {
         "name": plan.dataset.name,
         "manifest_sha256": plan.dataset.manifest_sha256,
-        "count": test.prepared["dataset_count"] if test else plan.dataset.count,
+        "count": known.get("dataset_count", plan.dataset.count),
         "loaded": test.measured["loaded"] if test else None,
     }
 
@@ -207,10 +237,10 @@ def describe_harness(plan: RunPlan, shown: Measured | None, null_floor_us: float
 
 def describe_calibration(findings: Findings) -> dict[str, Any] | None:
     """What LoadGen was told to expect and why, its settings, and the trials of a rate search."""
-    test = findings.performance
-    if test is None:
+    sizing = findings.sizing
+    if sizing is None:
         return None
-    return {**test.prepared["calibration"], "settings": test.settings, "trials": findings.trials}
+    return {**sizing["calibration"], "settings": sizing["settings"], "trials": findings.trials}
 
 
 def summarise_system(system: Mapping[str, Any]) -> dict[str, Any]:

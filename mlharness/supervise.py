@@ -41,10 +41,11 @@ class RunnerBug(Exception):  # noqa: N818  # it is a bug, and so called
 
 @dataclass
 class Watch:
-    """What a caller wants to be told: each phase, and progress (phase, done, total, elapsed seconds)."""
+    """What a caller wants to be told: phases, progress (phase, done, total, elapsed seconds), other messages."""
 
     phase: Callable[[str, str, float | None], None] = lambda name, detail, expected_s: None
     progress: Callable[[str, int, int | None, float], None] = lambda phase, done, total, elapsed_s: None
+    said: Callable[[Message], None] = lambda message: None
 
 
 @dataclass
@@ -240,6 +241,7 @@ class _Follow:
             self.done = True
         else:
             self._outcome.messages.append(message)
+            self._watch.said(message)
 
     def tick(self) -> None:
         """Tell the progress of the phase. Raises RunError when there has been none for too long."""

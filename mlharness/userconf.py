@@ -22,6 +22,10 @@ KEYS = frozenset(
 
 FRACTIONAL = frozenset({"target_latency_percentile", "target_qps", "token_latency_scaling_factor"})
 """Keys that LoadGen reads as fractions; elsewhere ``1e3`` is 1 to it, and ``010`` is 8."""
+TOKENS = frozenset(
+    {"infer_token_latencies", "token_latency_scaling_factor", "tpot_latency", "ttft_latency", "use_token_latencies"}
+)
+"""Keys about the latency of tokens: LoadGen would judge a run by first tokens, of which mlharness never tells it."""
 STREAMS = ("SingleStream", "MultiStream")
 """Where ``target_latency`` is a fraction too; Server's limit is in whole milliseconds."""
 
@@ -45,20 +49,38 @@ def read_user_conf(path: Path, model: str, scenario: str) -> dict[str, float]:
 
     Raises:
         UserError: a file that cannot be read, a line of another form, a key that LoadGen would ignore, or a number of
-            which LoadGen would take only a part.
+            which LoadGen would take only a part; a setting about tokens for this very model and scenario.
     """
     try:
-        lines = path.read_text("utf-8").split("\n")  # LoadGen knows no other end of a line
-    except (OSError, UnicodeDecodeError) as error:
+        raw = path.read_bytes()
+        lines = raw.decode("utf-8").split("\n")  # LoadGen knows no other end of a line
+    except OSError as error:
         raise UserError(f"{path} cannot be read: {error}", "Give the path of a user.conf.") from error
-    entries = dict(
-        entry for number, line in enumerate(lines, start=1) if (entry := parse_line(line, f"{path}:{number}"))
-    )
-    found = {}
+    except UnicodeDecodeError as error:
+        place = raw.count(b"\n", 0, error.start) + 1
+        raise UserError(
+            f"{path}:{place}: not UTF-8 (byte 0x{raw[error.start]:02x})", "Save the file as UTF-8."
+        ) from None
+    places, entries = {}, {}
+    for number, line in enumerate(lines, start=1):
+        if entry := parse_line(line, f"{path}:{number}"):
+            entries[entry[0]], places[entry[0]] = entry[1], f"{path}:{number}"
+    found: dict[str, float] = {}
     # LoadGen's order of precedence, the weakest first.
     for of_model, of_scenario in (("*", "*"), (model, "*"), ("*", scenario), (model, scenario)):
-        found.update({key: value for (m, s, key), value in entries.items() if (m, s) == (of_model, of_scenario)})
+        for name in (name for name in entries if name[:2] == (of_model, of_scenario)):
+            if name[2] in TOKENS:
+                raise refuse_tokens(f"{places[name]}: {name[2]}")
+            found[name[2]] = entries[name]
     return found
+
+
+def refuse_tokens(what: str) -> UserError:
+    """The error for a setting about tokens; ``what`` says where it stands."""
+    return UserError(
+        f"{what} is about the latency of tokens, which mlharness does not measure yet",
+        "Remove the setting: latencies are then those of whole samples.",
+    )
 
 
 def parse_line(line: str, where: str) -> tuple[tuple[str, str, str], float] | None:
@@ -79,10 +101,10 @@ def parse_line(line: str, where: str) -> tuple[tuple[str, str, str], float] | No
 def parse_number(text: str, scenario: str, key: str, where: str) -> float:
     """A value as LoadGen would read it. Raises UserError when it is no number, or LoadGen would take a part of it."""
     if not _NUMBER.fullmatch(text) or math.isinf(float(text)):
-        raise UserError(f"{where}: {text!r} is not a number", REMEDY)
+        raise UserError(f"{where}: {key}: {text!r} is not a number", REMEDY)
     fractional = key in FRACTIONAL or (key == "target_latency" and scenario in STREAMS)
     if not fractional and not _WHOLE.fullmatch(text):
         raise UserError(
-            f"{where}: {text!r} is not a whole number, and LoadGen reads {key} as one", "Write digits only."
+            f"{where}: {key}: {text!r} is not a whole number, and LoadGen reads it as one", "Write digits only."
         )
     return float(text)

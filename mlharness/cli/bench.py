@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlharness.cli.exits import ExitCode, worst
-from mlharness.cli.options import block_option, complete_datasets, model_argument, output_options
+from mlharness.cli.options import (
+    block_option,
+    complete_datasets,
+    complete_framework_options,
+    device_option,
+    framework_option,
+    model_argument,
+    output_options,
+)
 from mlharness.cli.output import Output
 from mlharness.errors import UserError
 from mlharness.plan import MODES, RULES, SCENARIOS
@@ -41,11 +49,11 @@ def _choice(values: Sequence[str]) -> click.Choice[str]:
 
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--dataset", metavar="NAME", shell_complete=complete_datasets, help="Data set, by name or path."),
-    click.option("--framework", metavar="NAME[==VERSION]", help="Framework instead of the manifest's."),
+    framework_option,
     click.option("--scenario", type=_choice(SCENARIOS), default="SingleStream", show_default=True, help="LoadGen's."),
     click.option("--mode", type=_choice(MODES), default="performance", show_default=True, help="LoadGen's, or both."),
     click.option("--rules", type=_choice(RULES), default="quick", show_default=True, help="About 10 s, or MLPerf's."),
-    click.option("--device", metavar="DEVICE", default="cpu", show_default=True, help="cpu or cuda:N."),
+    device_option,
     click.option("--instances", type=click.IntRange(1, 4096), help="Predictors that work side by side."),
     click.option("--threads", type=_AT_LEAST_1, help="Threads of each predictor."),
     click.option("--batch-size", type=_AT_LEAST_1, help="Largest batch handed to a predictor."),
@@ -68,7 +76,12 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--attempts", type=_AT_LEAST_1, default=3, show_default=True, help="Most runs for --require-quality."),
     click.option("--label", "labels", metavar="K=V", multiple=True, help="Note on the result; can be repeated."),
     click.option(
-        "--option", "options", metavar="KEY=VALUE", multiple=True, help="Option of the framework; repeatable."
+        "--option",
+        "options",
+        metavar="KEY=VALUE",
+        multiple=True,
+        shell_complete=complete_framework_options,
+        help="Option of the framework; repeatable.",
     ),
     click.option("--user-conf", type=_FILE, help="LoadGen's user.conf."),
     click.option("--audit-conf", type=_FILE, help="LoadGen's audit.config."),
@@ -152,9 +165,9 @@ def _label(text: str) -> tuple[str, str]:
 def _run(request: Request, repeat: int, quality: tuple[str | None, int], plugins: Plugins, output: Output) -> ExitCode:
     from mlharness.cli.attempts import attempt
 
-    results, codes = [], []
+    results, codes, made = [], [], list[dict[str, Any]]()
     for _ in range(repeat):
-        result, good = attempt(lambda: _bench(request, plugins, output), *quality, output.note)
+        result, good = attempt(lambda: _bench(request, made, plugins, output), *quality, output.note)
         results.append(result)
         codes.append(exit_code_of(result) if good else ExitCode.FAILED)
         if not output.json:
@@ -165,14 +178,16 @@ def _run(request: Request, repeat: int, quality: tuple[str | None, int], plugins
     return worst(*codes)
 
 
-def _bench(request: Request, plugins: Plugins, output: Output) -> dict[str, Any]:
+def _bench(request: Request, made: list[dict[str, Any]], plugins: Plugins, output: Output) -> dict[str, Any]:
+    """One more run, held against those that were made before it."""
     from mlharness.bench import bench
     from mlharness.cli.progress import make_observer
 
     observer = make_observer(output)
     plugins.manager.register(observer)
     try:
-        return bench(request)
+        made.append(bench(request, made[:]))
+        return made[-1]
     finally:
         observer.close()
         plugins.manager.unregister(observer)

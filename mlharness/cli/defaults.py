@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 from click.core import ParameterSource
 
+from mlharness.cli.options import complete_profiles
 from mlharness.errors import UserError
 
 if TYPE_CHECKING:
+    from mlharness.config import Source
     from mlharness.providers import Option
 
 NOT_IN_FILES = frozenset({"dry-run", "help", "json", "no-color", "profile", "quiet", "trust", "verbose"})
@@ -35,11 +37,11 @@ _USED = f"{__name__}.used"
 
 @dataclass(frozen=True)
 class Used:
-    """A default from a file: its option, its value, and the table that it comes from, as messages call it."""
+    """A default from a file: its option, its value, and where it stands."""
 
     option: click.Option
     value: Any
-    source: str
+    source: Source
     context: click.Context
 
     @property
@@ -56,7 +58,7 @@ class Used:
 
 
 def blame_files(error: UserError, meta: Mapping[str, Any]) -> UserError:
-    """The same error; where it is about a value from a configuration file, with file, table and key in front.
+    """The same error; where it is about a value from a configuration file, with file, line, table and key in front.
 
     Args:
         error: what the command raised.
@@ -80,6 +82,7 @@ def add_profile(command: click.Command) -> None:
                 is_eager=True,  # before the options whose defaults it brings
                 expose_value=False,
                 callback=_apply,
+                shell_complete=complete_profiles,
                 help="Take defaults from [profiles.NAME] of mlharness.toml.",
             )
         )

@@ -6,16 +6,23 @@ import re
 from importlib import metadata
 from pathlib import Path
 from string import Template
+from typing import TYPE_CHECKING
 
 import click
 
+from mlharness.cli.discovery import discover
 from mlharness.cli.options import output_options
 from mlharness.cli.output import Output
 from mlharness.cli.usage import SpellingGroup
 from mlharness.errors import UserError
 
+if TYPE_CHECKING:
+    from mlharness.plugins import Plugins
+
 TEMPLATES = Path(__file__).parents[1] / "templates"
 PREFIX = "mlharness-"
+TAKEN = frozenset({"mlharness", "mxnet", "null", "onnxruntime", "pytorch", "tensorflow", "torch", "vision"})
+"""Names of mlharness's own plugins and of the frameworks that they are for, whether or not they are installed here."""
 _SUFFIX = ".template"
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*\Z")
 
@@ -38,6 +45,7 @@ def plugin(name: str, parent: Path, output: Output) -> None:
     Everything is in the folder mlharness-NAME, which must not exist yet.
     """
     short = check_name(name)
+    check_free(short, discover())
     folder = parent / f"{PREFIX}{short}"
     files = render(short)
     write(folder, files)
@@ -53,6 +61,24 @@ def check_name(name: str) -> str:
             f"{name!r} cannot name a plugin", "Use lower-case letters, digits and single '-', and begin with a letter."
         )
     return short
+
+
+def check_free(short: str, plugins: Plugins) -> None:
+    """Raise UserError for the name of a framework or a plugin that is there: of two of one name, none is usable."""
+    named = {found.name: found.name for found in plugins.found if not found.blocked}
+    named |= {found.removeprefix(PREFIX): found for found in named}
+    if short in TAKEN:
+        taken_by = "mlharness's own plugins"
+    elif short in named:
+        taken_by = f"the plugin {named[short]}, which is installed"
+    else:
+        taken_by = next((entry.plugin for entry in plugins.catalog.frameworks if entry.answers_to(short)), "")
+        taken_by = taken_by and f"a framework of {taken_by}, which is installed"
+    if taken_by:
+        raise UserError(
+            f"{short!r} cannot name a plugin: it is a name of {taken_by}",
+            f"Choose another, as 'my-{short}': the framework, the step and the models of the plugin are called by it.",
+        )
 
 
 def render(name: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from mlharness.cli.options import block_option, model_argument, output_options
+from mlharness.cli.options import block_option, device_option, framework_option, model_argument, output_options
 from mlharness.cli.output import Output
 from mlharness.cli.usage import SpellingGroup
 
@@ -38,8 +38,8 @@ def show(model: str, block: Sequence[str], output: Output) -> None:
 
 @command.command()
 @model_argument
-@click.option("--device", metavar="DEVICE", default="cpu", show_default=True, help="cpu or cuda:N.")
-@click.option("--framework", metavar="NAME[==VERSION]", help="Framework instead of the manifest's.")
+@device_option
+@framework_option
 @click.option("--trust", is_flag=True, help="Let the manifest's Python be executed, now and later.")
 @block_option
 @output_options

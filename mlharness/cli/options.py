@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -20,8 +21,9 @@ _OUTPUT: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
 )
 
 block_option: Callable[[F], F] = click.option(
-    "--block", multiple=True, metavar="NAME", help="Do not load this plugin; can be given more than once."
-)
+    "--block", multiple=True, metavar="NAME", help="Do not load this plugin; can be given more than once.",
+    shell_complete=lambda context, parameter, incomplete: complete_plugins(context, parameter, incomplete),
+)  # fmt: skip
 """Adds ``--block NAME`` (keyword ``block``, a tuple); give it to :func:`mlharness.cli.discovery.discover`."""
 
 
@@ -63,14 +65,89 @@ def complete_datasets(context: click.Context, parameter: click.Parameter, incomp
 def _complete(kind: str, incomplete: str) -> list[Any]:
     from click.shell_completion import CompletionItem
 
-    try:
-        from mlharness.cli.discovery import library
+    from mlharness.cli.discovery import library
 
-        names = sorted({listing.name for listing in getattr(library(), kind)() if not listing.error})
-    except Exception:  # noqa: BLE001  # a traceback in the middle of someone's command line helps nobody
-        names = []
-    found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    found = _beginning(
+        incomplete, lambda: [listing.name for listing in getattr(library(), kind)() if not listing.error]
+    )
     return found or [CompletionItem(incomplete, type="file")]
+
+
+def complete_plugins(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
+    """The names of plugins."""
+    from mlharness.cli.discovery import discover
+
+    return _beginning(incomplete, lambda: [plugin.name for plugin in discover().found])
+
+
+def complete_frameworks(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
+    """The names of frameworks."""
+    from mlharness.cli.discovery import discover
+
+    return _beginning(incomplete, lambda: discover().catalog.frameworks.names())
+
+
+def complete_devices(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
+    """The CPU, and the GPUs that the driver knows; frameworks are not asked, since that would import them."""
+    return _beginning(incomplete, _devices)
+
+
+def complete_framework_options(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
+    """``KEY=`` of the framework's options, and ``KEY=VALUE`` where the values are few."""
+    return _beginning(incomplete, lambda: _framework_options(context.params))
+
+
+def complete_profiles(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
+    """The profiles of the configuration files."""
+    from mlharness.config import load_config
+
+    return _beginning(incomplete, lambda: load_config(Path.cwd()).profiles())
+
+
+framework_option: Callable[[F], F] = click.option(
+    "--framework", metavar="NAME[==VERSION]", shell_complete=complete_frameworks,
+    help="Framework instead of the manifest's.",
+)  # fmt: skip
+device_option: Callable[[F], F] = click.option(
+    "--device", metavar="DEVICE", default="cpu", show_default=True, shell_complete=complete_devices,
+    help="cpu or cuda:N.",
+)  # fmt: skip
+
+
+def _devices() -> list[str]:
+    from mlharness.gpu import all_gpus
+
+    gpus = list(all_gpus())
+    for gpu in gpus:
+        gpu.close()
+    return ["cpu", *(f"cuda:{number}" for number in range(len(gpus)))]
+
+
+def _framework_options(given: Mapping[str, Any]) -> Iterator[str]:
+    """Those of the framework that the command line names, by itself or by its model; of every one when it does not."""
+    from mlharness.cli.discovery import library
+    from mlharness.planning import wished_framework
+
+    manifests = library()
+    shelf, name = manifests.catalog.frameworks, ""
+    if given.get("framework"):
+        name = wished_framework(given["framework"]).name
+    elif given.get("model"):
+        name = manifests.model(given["model"]).framework.name
+    for provider in [shelf.find(name).provider] if name else [entry.provider for entry in shelf]:
+        for option in provider.options:
+            values = ("true", "false") if option.type == "boolean" else option.choices or ("",)
+            yield from (f"{option.name}={value}" for value in values)
+
+
+def _beginning(incomplete: str, names: Callable[[], Iterable[str]]) -> list[Any]:
+    """What begins like this; nothing when it cannot be listed."""
+    from click.shell_completion import CompletionItem
+
+    try:
+        return [CompletionItem(name) for name in sorted(set(names())) if name.startswith(incomplete)]
+    except Exception:  # noqa: BLE001  # a traceback in the middle of someone's command line helps nobody
+        return []
 
 
 def _above(context: click.Context | None) -> Output:

@@ -20,6 +20,9 @@ PLAIN_EVERY_S = 10.0
 COUNTED = {"measure": "samples", "samples": "samples", "fetch": "bytes"}
 """Phases that count something, and what."""
 
+ONE_SAMPLE = ("SingleStream", "Server")
+"""Scenarios whose queries have one sample each, so that LoadGen's queries are what is counted."""
+
 
 class Screen(Protocol):
     """Where progress goes."""
@@ -123,7 +126,7 @@ class PlainScreen:
 def describe(phase: PhaseStarted, progress: Progress, rate: float) -> str:
     """Done, of how many, rate, elapsed and remaining, as far as each is known."""
     parts = []
-    unit = COUNTED.get(phase.phase)
+    unit = unit_of(phase)
     if unit and progress.done:
         of = f" of {progress.total:,}" if progress.total else ""
         parts.append(f"{progress.done:,}{of} {unit}, {rate:,.0f}/s")
@@ -134,10 +137,16 @@ def describe(phase: PhaseStarted, progress: Progress, rate: float) -> str:
     return ", ".join(parts)
 
 
+def unit_of(phase: PhaseStarted) -> str | None:
+    """What a phase counts; None for one that counts nothing."""
+    test = phase.detail.rpartition(": ")[2].partition(",")[0]
+    return "queries" if phase.phase == "measure" and test in ONE_SAMPLE else COUNTED.get(phase.phase)
+
+
 def remaining(phase: PhaseStarted, progress: Progress, rate: float) -> float | None:
-    """Seconds until the phase should end; None when nobody knows."""
+    """Seconds until the phase should end; None when nobody knows, as when it should have ended already."""
     if phase.expected_s:
-        return max(0.0, phase.expected_s - progress.elapsed_s)
+        return phase.expected_s - progress.elapsed_s if progress.elapsed_s < phase.expected_s else None
     if progress.total and rate > 0:
         return max(0.0, (progress.total - progress.done) / rate)
     return None

@@ -64,11 +64,8 @@ def rows(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "completed", count if result["queries"] > 1 else f"{result['samples']:,} samples in one query"
     if result["accuracy"]:
         yield "accuracy", accuracy(result["accuracy"])
-    harness = result["harness"]
-    if harness["us_per_query"] is not None:
-        unit = "sample" if result["scenario"] == "Offline" else "query"
-        floor = f" (null floor {harness['null_floor_us']:.1f} us)" if harness["null_floor_us"] else ""
-        yield "harness", f"{harness['us_per_query']:.1f} us a {unit}{floor}"
+    if result["harness"]["us_per_query"] is not None:
+        yield "harness", harness(result)
     if result["quality"]:
         yield "quality", quality(result["quality"])
     yield "set up", setup(result)
@@ -92,6 +89,16 @@ def accuracy(found: Mapping[str, Any]) -> str:
     return f"{text}, target {found['target']:g}: {'met' if found['passed'] else 'NOT met'}"
 
 
+def harness(result: Mapping[str, Any]) -> str:
+    """What mlharness took of each query, and what that figure contains."""
+    found, instances = result["harness"], result["framework"]["instances"]
+    unit = "sample" if result["scenario"] == "Offline" else "query"
+    # Instances work at the same time: a sum over them may be more than the latency of a query.
+    summed = f", summed over {instances} instances" if instances > 1 else ""
+    floor = f" (null floor {found['null_floor_us']:.1f} us)" if found["null_floor_us"] else ""
+    return f"{found['us_per_query']:.1f} us a {unit}{summed}, with LoadGen's completion call{floor}"
+
+
 def quality(found: Mapping[str, Any]) -> str:
     """The grade, why it is not A, and which seconds of the run were disturbed."""
     stretches = ", ".join(f"{stretch['start_s']:.0f}-{stretch['end_s']:.0f} s" for stretch in found["stretches"])
@@ -101,12 +108,16 @@ def quality(found: Mapping[str, Any]) -> str:
 
 
 def setup(result: Mapping[str, Any]) -> str:
-    """What the figure stands on: framework, instances, batch, data set."""
+    """What the figure stands on: framework, instances, batch, data set; what a failed run never learnt is left out."""
     framework, dataset = result["framework"], result["dataset"]
-    return (
-        f"{framework['name']} {framework['version'] or '?'}, {framework['instances']} x {framework['threads']} threads"
-        f", batch {framework['batch_size']}, {dataset['name']} ({dataset['count']} samples), {result['system']['cpu']}"
+    parts = (
+        " ".join(filter(None, (framework["name"], framework["version"]))),
+        f"{framework['instances']} x {framework['threads']} threads",
+        f"batch {framework['batch_size']}",
+        dataset["name"] + (f" ({dataset['count']} samples)" if dataset["count"] is not None else ""),
+        result["system"].get("cpu"),
     )
+    return ", ".join(filter(None, parts))
 
 
 def milliseconds(nanoseconds: float) -> str:

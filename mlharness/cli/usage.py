@@ -6,11 +6,19 @@ from collections.abc import Iterable
 
 import click
 
+from mlharness.cli.exits import ExitCode
 from mlharness.errors import UserError, did_you_mean
 
 
 class SpellingGroup(click.Group):
-    """A group that answers a misspelt command with the likely right one."""
+    """A group that answers a misspelt command with the likely right one, and the lack of one with its help."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does; its versions differ in how help that nobody asked for is printed, and in the exit code."""
+        if not args and self.no_args_is_help and not ctx.resilient_parsing:
+            click.echo(ctx.get_help(), err=True)
+            ctx.exit(ExitCode.INPUT)
+        return super().parse_args(ctx, args)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

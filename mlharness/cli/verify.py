@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mlharness.cli.exits import ExitCode
-from mlharness.cli.options import block_option, complete_datasets, model_argument, output_options
+from mlharness.cli.options import block_option, complete_datasets, device_option, model_argument, output_options
 from mlharness.cli.output import Output
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option(
     "--tolerance", type=click.FloatRange(0, 1), metavar="T", help="Largest difference over the largest output."
 )
-@click.option("--device", metavar="DEVICE", default="cpu", show_default=True, help="cpu or cuda:N.")
+@device_option
 @click.option("--trust", is_flag=True, help="Let the manifest's Python be executed, now and later.")
 @block_option
 @output_options

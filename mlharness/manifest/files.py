@@ -41,15 +41,22 @@ def resolve(
             fetched, or fetching it failed.
     """
     uri = as_uri(source, base)
-    provider = find_source(source, uri, catalog)
-    if provider.digest_required and sha256 is None:
-        raise UserError(f"{source} has no sha256", f"Add the file's sha256: {provider.scheme}:// needs it.")
+    provider = check_source(source, base, sha256, catalog)
     found = provider.locate(uri, sha256)
     if found is not None:
         return found
     if provider.fetch is None:
-        raise UserError(f"there is no file {source} (looked for {uri})", "Check the path in the manifest.")
+        looked = uri if _SCHEME.match(source) else base.absolute() / source
+        raise UserError(f"there is no file {source} (looked for {looked})", "Check the path in the manifest.")
     return provider.fetch(uri, sha256, advance) if fetch else None
+
+
+def check_source(source: str, base: Path, sha256: str | None, catalog: Catalog) -> SourceProvider:
+    """The source that a file comes from, whether or not it is there. Raises UserError as :func:`resolve` does."""
+    provider = find_source(source, as_uri(source, base), catalog)
+    if provider.digest_required and sha256 is None:
+        raise UserError(f"{source} has no sha256", f"Add the file's sha256: {provider.scheme}:// needs it.")
+    return provider
 
 
 def as_uri(source: str, base: Path) -> str:

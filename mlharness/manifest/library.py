@@ -8,9 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from mlharness.errors import ManifestError, UserError, did_you_mean
+from mlharness.errors import ManifestError, PluginError, UserError, did_you_mean
 from mlharness.manifest.documents import DataSetManifest, ModelManifest
 from mlharness.manifest.located import Located, read_located
+from mlharness.manifest.place import place
 from mlharness.manifest.reading import make_manifest, read_manifest
 from mlharness.registrars import Catalog
 
@@ -141,7 +142,7 @@ class ManifestLibrary:
     def _named(self, kind: Kind, name: str) -> ModelManifest | DataSetManifest:
         found = [file for file in self.shipped(kind) if name in file.names]
         if not found:
-            raise UserError(
+            raise PluginError(  # a plugin that did not load may ship it
                 f"no {_WORDS[kind]} is named {name!r}",
                 did_you_mean(name, (known for file in self.shipped(kind) for known in file.names))
                 + " For a file, give a path that ends in .yaml.",
@@ -160,9 +161,8 @@ def expect(manifest: ModelManifest | DataSetManifest, kind: Kind) -> None:
     """Raise ManifestError when the manifest is of the other kind."""
     found: Kind = "model" if isinstance(manifest, ModelManifest) else "dataset"
     if found != kind:
-        path = manifest.origin.path
         raise ManifestError(
-            f"{path} is the manifest of a {_WORDS[found]}, and a {_WORDS[kind]} is wanted",
+            f"{place(manifest.origin.path, 'kind')}: {found}, and the manifest of a {_WORDS[kind]} is wanted",
             f"A {_WORDS[kind]} begins with `kind: {kind}`.",
         )
 

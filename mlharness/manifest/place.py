@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mlharness.errors import ManifestError, UserError
-from mlharness.manifest.located import read_located
+from mlharness.manifest.located import KeyPath, read_located
 from mlharness.manifest.problems import dotted, one_line
 
 
@@ -21,6 +21,15 @@ def place(path: Path, *key: str | int) -> str:
     except ManifestError:
         line = ""
     return one_line(f"{path}{line}: {dotted(key)}")
+
+
+def find_text(path: Path, text: str) -> KeyPath:
+    """The key of the first value in a manifest that is this text; empty when there is none."""
+    try:
+        located = read_located(path)
+    except ManifestError:
+        return ()
+    return next((key for key, value in located.values.items() if key and value.written == text), ())
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import msgspec
 
 from mlharness.errors import TrustError, UserError
 from mlharness.manifest.documents import ModelManifest
+from mlharness.manifest.place import place
 from mlharness.paths import data_dir
 
 
@@ -138,9 +139,8 @@ def require_trust(manifest: ModelManifest, granted: bool, store: Trust, code: It
     if granted:
         store.remember(origin.sha256, origin.path)
         return
-    what = "holds Python" if manifest.inline else f"names Python (attributes.{named})"
     raise TrustError(
-        f"{origin.path} {what} that would run on this machine, and that nobody has trusted yet",
+        f"{_first_python(manifest, named)}: Python that would run on this machine, and that nobody has trusted yet",
         f"Read {origin.path}; if you trust it, run the command again with --trust. A changed file is asked for again.",
     )
 
@@ -156,6 +156,15 @@ def _has(value: Any, parts: Sequence[str]) -> bool:
             return False
         value = value[part]
     return True
+
+
+def _first_python(manifest: ModelManifest, named: str) -> str:
+    """Where the manifest's own Python begins, or the first that it names, as messages say it."""
+    if not manifest.inline:
+        return place(manifest.origin.path, *manifest.key("attributes", *named.split(".")))
+    stages = {"preprocess": manifest.preprocess, "postprocess": manifest.postprocess}
+    keys = (manifest.key(stage, index) for stage, steps in stages.items() for index, s in enumerate(steps) if s.inline)
+    return place(manifest.origin.path, *next(keys))
 
 
 def _unwritable(path: Path, error: OSError) -> UserError:

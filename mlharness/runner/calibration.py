@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from time import perf_counter_ns
 
 from mlharness.runner.executors import Executor
@@ -13,6 +14,8 @@ from mlharness.runner.loadgen import Response
 
 SECONDS = 0.5
 """How long each calibration lasts at least; a slow model is asked for :data:`MIN_QUERIES` all the same."""
+ALONE_SECONDS = 0.1
+"""The same for Server's latency of a query that has the system for itself, which a latency limit is compared with."""
 MIN_QUERIES = 3
 
 
@@ -56,7 +59,7 @@ def calibrate(executor: Executor, samples: Sequence[int], scenario: str, samples
     Args:
         executor: with warmed-up workers.
         samples: indices of loaded samples, used in turn.
-        scenario: LoadGen's; streams are measured query by query, the others by throughput.
+        scenario: LoadGen's; streams are measured query by query, Offline by throughput, Server by both.
         samples_per_query: MultiStream's samples in a query.
     """
     completions = _Completions()
@@ -65,14 +68,20 @@ def calibrate(executor: Executor, samples: Sequence[int], scenario: str, samples
     if scenario in ("SingleStream", "MultiStream"):
         size = samples_per_query if scenario == "MultiStream" else 1
         return calibrate_latency(completions, executor, samples, size)
-    burst = completions.time_queries if scenario == "Server" else completions.time_query
-    return calibrate_rate(burst, executor, samples)
+    if scenario == "Server":
+        alone = calibrate_latency(completions, executor, samples, 1, ALONE_SECONDS)
+        return replace(
+            calibrate_rate(completions.time_queries, executor, samples), query_latency_ns=alone.query_latency_ns
+        )
+    return calibrate_rate(completions.time_query, executor, samples)
 
 
-def calibrate_latency(completions: _Completions, executor: Executor, samples: Sequence[int], size: int) -> Calibration:
+def calibrate_latency(
+    completions: _Completions, executor: Executor, samples: Sequence[int], size: int, seconds: float = SECONDS
+) -> Calibration:
     """One query after another, each of ``size`` samples."""
     latencies: list[int] = []
-    end = perf_counter_ns() + int(SECONDS * 1e9)
+    end = perf_counter_ns() + int(seconds * 1e9)
     while len(latencies) < MIN_QUERIES or perf_counter_ns() < end:
         start = len(latencies) * size
         latencies.append(completions.time_query(executor, *_query(start, size, samples)))

@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from mlharness.likeness import PROJECTIONS
 from mlharness.providers import Array
 from mlharness.runner.worker import Worker
 
 SAMPLES = 4
-PROJECTIONS = 3
-"""How many numbers stand for each output of a sample in the sketch."""
 _ANGLE = math.pi * (3 - math.sqrt(5))
 """The golden angle: its multiples never repeat, so that no two places of an output weigh the same."""
 
@@ -29,7 +28,7 @@ def fingerprint(worker: Worker, samples: int) -> dict[str, Any]:
     Returns:
         ``samples``: how many were used; ``sha256`` over dtype, shape and bytes of every output, equal only when all
         are equal to the bit; ``sketch``: per sample, :data:`PROJECTIONS` numbers for each output, which move little
-        when outputs do, so that rounding can be told from another model.
+        when outputs do, so that :mod:`mlharness.likeness` can tell rounding from another model.
     """
     exact, sketch = hashlib.sha256(), []
     size = worker.inputs[0].shape[0] or 1

@@ -17,6 +17,7 @@ from mlharness.errors import RunError, UserError
 from mlharness.memory import free_memory
 from mlharness.plan import PlannedTest, RunPlan
 from mlharness.runner.job import Calibration
+from mlharness.userconf import refuse_tokens
 
 Response: TypeAlias = Any
 Issue: TypeAlias = Callable[[list[int], list[int]], None]
@@ -26,6 +27,9 @@ complete: Callable[[list[Response]], None] = lg.QuerySamplesComplete
 
 BYTES_PER_QUERY = 385
 """What LoadGen keeps for each query that it generates before the test."""
+
+OFFLINE_SLACK = 1.1
+"""By how much LoadGen makes Offline's query larger than its expectations ask for."""
 
 QUICK_DURATION_MS = 10_000
 QUICK_MIN_QUERIES = {"SingleStream": 64, "MultiStream": 662, "Server": 662}
@@ -52,13 +56,17 @@ def settings(plan: RunPlan, accuracy: bool, calibration: Calibration) -> Any:
     """TestSettings for one test: mlperf.conf and user.conf, then rules and calibration, then the plan's own choices.
 
     Raises:
-        UserError: a user.conf that LoadGen refuses, or more queries than the free memory can hold.
+        UserError: a user.conf that LoadGen refuses, rules about tokens, or more queries than the free memory can hold.
     """
     asked, test = lg.TestSettings(), plan.test
     model, conf = test.mlperf_model or "*", plan.host.user_conf
     # LoadGen applies mlperf.conf by itself before a user.conf.
     if asked.FromConfig(conf, model, test.scenario, 1 if conf else 0) != 0:
         raise UserError(f"LoadGen cannot read {conf}", "Each line is: model.scenario.key = number")
+    if asked.use_token_latencies:
+        if test.rules == "mlperf":
+            raise refuse_tokens(f"mlperf.conf's use_token_latencies for {model}")
+        asked.use_token_latencies = False  # a quick run judges whole samples
     asked.scenario = getattr(lg.TestScenario, test.scenario)
     asked.mode = lg.TestMode.AccuracyOnly if accuracy else lg.TestMode.PerformanceOnly
     if test.rules == "quick":
@@ -154,6 +162,18 @@ def check_query_memory(asked: Any, test: PlannedTest) -> None:
             f"which need {needed / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB are free",
             "Lower --duration (with --rules quick) or --min-queries, or measure a slower model.",
         )
+
+
+def expected_seconds(asked: Any, scenario: str, calibration: Calibration) -> float:
+    """How long a performance test should last: until the minimum duration and the minimum of queries are both met."""
+    seconds, fewest = asked.min_duration_ms / 1000, asked.min_query_count
+    if scenario == "Server":
+        count = max(fewest, seconds * asked.server_target_qps)
+        return float(max(count / asked.server_target_qps, count / calibration.samples_per_second))
+    if scenario == "Offline":  # one query, with a tenth more samples than the minimum duration should need
+        count = max(fewest, OFFLINE_SLACK * seconds * asked.offline_expected_qps)
+        return float(count / calibration.samples_per_second)
+    return float(max(seconds, fewest * calibration.query_latency_ns / 1e9))
 
 
 def describe(asked: Any) -> dict[str, Any]:

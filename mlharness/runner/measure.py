@@ -44,6 +44,7 @@ class Measurement:
         self.framework = plugins.catalog.frameworks.find(self.plan.framework.name).provider
         self.expected_s: float | None = None
         self.stall_s = STALL_S
+        self.samples_per_query = 1
         self.loaded = 0
         self.duration_s = 0.0
         self._began = 0.0
@@ -134,7 +135,10 @@ class Measurement:
             self.executor.serve()
             mode = "accuracy" if self.job.accuracy else "performance"
             total = len(indices) if self.job.accuracy else None
-            self.channel.phase("measure", f"{self.plan.test.scenario}, {mode}", self.expected_s, total, self.stall_s)
+            detail = f"{self.plan.test.scenario}, {mode}"
+            if self.plan.test.scenario == "MultiStream":  # progress counts samples
+                detail += f", {self.samples_per_query} samples a query"
+            self.channel.phase("measure", detail, self.expected_s, total, self.stall_s)
             self._began = self._began or perf_counter()
         except BaseException as error:  # noqa: BLE001  # nothing may reach LoadGen, which would abort the process
             self.channel.fail(error)
@@ -165,8 +169,10 @@ def measure(job: Job, plugins: Plugins, channel: Channel) -> None:
     calibration = work.calibrate(samples)
     settings = loadgen.settings(plan, job.accuracy, calibration)
     settings.performance_sample_count_override = work.performance_samples
-    work.expected_s = None if job.accuracy else settings.min_duration_ms / 1000
+    if not job.accuracy:
+        work.expected_s = loadgen.expected_seconds(settings, plan.test.scenario, calibration)
     work.stall_s = stall_limit(plan, calibration)
+    work.samples_per_query = settings.multi_stream_samples_per_query
     channel.send(
         "prepared",
         calibration=asdict(calibration),

@@ -2,37 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from packaging.specifiers import SpecifierSet
 
 from mlharness.errors import PLUGIN_RAISES, MlharnessError, RunError, UserError
 from mlharness.manifest.files import resolve
+from mlharness.manifest.located import KeyPath
+from mlharness.manifest.place import find_text, place
 from mlharness.plan import RunPlan
 from mlharness.plugins import Plugins
 from mlharness.providers import DataSet, FrameworkProvider, Model, Predictor, TensorSpec
 
 
 def open_dataset(plan: RunPlan, plugins: Plugins) -> DataSet:
-    """The plan's data set, opened and its files checked. Raises UserError when there is nothing in it."""
+    """The plan's data set, opened and its files checked.
+
+    Raises:
+        UserError: there is nothing in it, or something of it cannot be used; the message begins with the place in the
+            data set's manifest.
+    """
     provider = plugins.catalog.datasets.find(plan.dataset.provider).provider
-    base = Path(plan.host.dataset_manifest).parent
+    manifest = Path(plan.host.dataset_manifest)
+    asked: dict[str, str] = {}
 
     def locate(source: str) -> Path:
-        found = resolve(source, base, None, plugins.catalog)
+        asked[source] = source  # before it is found, for the message that says that it is not
+        found = resolve(source, manifest.parent, None, plugins.catalog)
         if found is None:
             raise UserError(f"data set {plan.dataset.name!r}: {source} has not been fetched", "Run mlh bench again.")
+        asked[source] = str(found)
         return found
 
-    with blaming(plan.dataset.plugin, f"opening the data set {plan.dataset.name!r}"):
-        dataset = provider.open(plan.dataset.options, plan.dataset.count, locate)
-        count = len(dataset)
-        dataset.check()
-    if not count:
-        raise UserError(f"data set {plan.dataset.name!r} has no samples", "Check its manifest, and --count.")
+    try:
+        with blaming(plan.dataset.plugin, f"opening the data set {plan.dataset.name!r}"):
+            dataset = provider.open(plan.dataset.options, plan.dataset.count, locate)
+            count = len(dataset)
+            dataset.check()
+        check_count(count, plan.dataset.name)
+    except UserError as error:
+        key = blamed_key(error.message, manifest, plan.dataset.options, asked)
+        raise type(error)(f"{place(manifest, *key)}: {error.message}", error.remedy) from error
     return dataset
+
+
+def check_count(count: int, name: str) -> None:
+    """Raise UserError for a data set without samples."""
+    if not count:
+        raise UserError(f"data set {name!r} has no samples", "Check its manifest, and --count.")
+
+
+def blamed_key(message: str, manifest: Path, options: Mapping[str, Any], asked: Mapping[str, str]) -> KeyPath:
+    """The key in a data set's manifest that an error is about, as far as its words tell; else that of all options.
+
+    ``asked`` has the sources that were located so far, and the file of each.
+    """
+    for source in sorted(asked, key=len, reverse=True):
+        named = any(name in message for name in (repr(source), f" {source} ", asked[source]))
+        if named and (key := find_text(manifest, source)):
+            return key
+    for name in options:
+        if found := re.search(rf"\b{re.escape(name)}(?:\[(\d+)\]| (?:is|has)\b)", message):
+            return ("options", name, *([int(found[1])] if found[1] else []))
+    return ("options",)
 
 
 @contextmanager

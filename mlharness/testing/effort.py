@@ -1,9 +1,10 @@
-"""How much Python a call runs, counted in lines: unlike a time, the same on every machine."""
+"""How much a call does: its lines of Python, which unlike a time are the same on every machine, and its cores."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from time import perf_counter, process_time
 from types import FrameType
 from typing import Any
 
@@ -41,3 +42,11 @@ def package_of(thing: Any) -> str:
     """The top-level package that a function, or an object's class, was written in."""
     module = getattr(thing, "__module__", None) or type(thing).__module__
     return top_level(module)
+
+
+def cores_used(call: Callable[[], Any], seconds: float) -> float:
+    """Processor time of this process over wall time, while a call is made again and again for so many seconds."""
+    wall, used = perf_counter(), process_time()
+    while perf_counter() - wall < seconds:
+        call()
+    return (process_time() - used) / (perf_counter() - wall)

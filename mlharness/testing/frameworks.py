@@ -12,23 +12,29 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import SkipTest
 
 import numpy as np
 from packaging.requirements import Requirement
 
+from mlharness.cores import usable_cores
 from mlharness.errors import RunError
 from mlharness.plugins import Plugins
 from mlharness.providers import Array, FrameworkProvider, Model, Predictor, TensorSpec
 from mlharness.runner.worker import check_outputs
-from mlharness.testing.effort import lines_run, package_of
+from mlharness.testing.effort import cores_used, lines_run, package_of
 from mlharness.testing.growth import PER_LOAD, require_no_growth
 from mlharness.testing.subject import THREADS, Subject, check_declared, copied, on_threads, resolved, same
+from mlharness.testing.tensors import check_specs, spoilt
 from mlharness.testing.verdict import raised_by, require, require_user_error
 
 _PREDICTOR = "mlharness.providers.Predictor"
 _LOAD = "mlharness.providers.LoadPredictor"
 _LOADS = 20
 _PREDICTIONS = 20
+_SECONDS = 0.3
+_ONE_CORE = 1.5
+"""The most cores of one thread: the process has others, that start, wait and collect garbage."""
 _DISCOVER = """
 import json, sys
 from mlharness.plugins import build_manager
@@ -81,27 +87,39 @@ class FrameworkConformance(Subject):
             batch[spec.name] = np.asarray(values).astype(dtype)
         return batch
 
+    def wrong_batches(self, inputs: Sequence[TensorSpec], count: int) -> Sequence[Mapping[str, Array]]:
+        """Batches that predict must refuse, whatever it raises.
+
+        By default, for each input: text instead of numbers; and where an axis has a fixed size, one more than that,
+        and no axis but that of the batch. Change it only for a framework that rightly answers one of these.
+        """
+        right = self.make_batch(inputs, count)
+        return [{**right, spec.name: changed} for spec in inputs for changed in spoilt(right[spec.name], spec)]
+
     def provider(self, plugins: Plugins | None = None) -> FrameworkProvider:
         """The framework as its plugin registers it."""
         found = plugins or self.plugins()
         return self.find(found, found.catalog.frameworks, self.framework).provider
 
-    def load(self, model: Model, device: str | None = None) -> Predictor:
-        """Load as the runner does, on one thread of the framework's own."""
+    def load(self, model: Model, device: str | None = None, **more: Any) -> Predictor:
+        """Load as the runner does, on one thread of the framework's own unless ``options`` say otherwise.
+
+        ``more`` are options that win over all others.
+        """
         provider = self.provider()
         options = resolved(f"framework {self.framework!r}", provider.options, self.options)
         if provider.threads and options.get(provider.threads) is None:
             options[provider.threads] = 1
-        return provider.load(model, device or self.device, options)
+        return provider.load(model, device or self.device, {**options, **more})
 
     def load_and_close(self, model: Model, device: str | None = None) -> None:
         """Load what should be refused; closed at once if it is not."""
         self.load(model, device).close()
 
     @contextmanager
-    def loaded(self, folder: Path) -> Iterator[Predictor]:
-        """A predictor, closed afterwards."""
-        predictor = self.load(self.make_model(folder))
+    def loaded(self, folder: Path, **more: Any) -> Iterator[Predictor]:
+        """A predictor, closed afterwards; ``more`` as for :meth:`load`."""
+        predictor = self.load(self.make_model(folder), **more)
         try:
             yield predictor
         finally:
@@ -214,6 +232,21 @@ class FrameworkConformance(Subject):
                 _PREDICTOR,
             )
 
+    def test_outputs_outlive_the_next_prediction(self, tmp_path: Path) -> None:
+        """Nothing is written into a buffer that the predictor keeps: the harness looks at some outputs afterwards."""
+        with self.loaded(tmp_path) as predictor:
+            batch = self.make_batch(predictor.inputs, self.sizes(predictor)[1])
+            kept = predictor.predict(batch)
+            before = copied(kept)
+            # The same values at other places: of another sample, and yet such as the model takes.
+            predictor.predict({name: np.roll(array.ravel(), 1).reshape(array.shape) for name, array in batch.items()})
+            require(
+                same(before, list(kept)),
+                f"{self.framework}: a later prediction changes earlier outputs.",
+                "predict returns arrays that no later call changes",
+                _PREDICTOR,
+            )
+
     def test_predictors_work_side_by_side(self, tmp_path: Path) -> None:
         """Several, each loaded, used and closed on a thread of its own, answer as one alone does."""
         model = self.make_model(tmp_path)
@@ -286,7 +319,10 @@ class FrameworkConformance(Subject):
 
     def test_bad_models_are_user_errors(self, tmp_path: Path) -> None:
         """Damaged, missing, none: the message is what the author of a manifest reads."""
-        for model in self.bad_models(tmp_path):
+        bad = self.bad_models(tmp_path)
+        if not bad:
+            raise SkipTest("no bad models are given: define bad_models(self, folder)")
+        for model in bad:
             named = ", ".join(path.name for path in model.files) or "no file"
             require_user_error(
                 f"{self.framework}: loading a bad model ({named})",
@@ -305,6 +341,41 @@ class FrameworkConformance(Subject):
                 "predict raises when it cannot answer; it invents nothing",
                 _PREDICTOR,
             )
+
+    def test_wrong_batches_are_refused(self, tmp_path: Path) -> None:
+        """So would be an answer to another question."""
+        with self.loaded(tmp_path) as predictor:
+            wrong = self.wrong_batches(predictor.inputs, self.sizes(predictor)[1])
+            if not wrong:
+                raise SkipTest("no wrong batches are given: define wrong_batches(self, inputs, count)")
+            for batch in wrong:
+                error = raised_by(partial(predictor.predict, dict(batch)))
+                found = ", ".join(f"{name} {array.dtype} {list(array.shape)}" for name, array in batch.items())
+                asked = ", ".join(f"{spec.name} {spec.dtype} {list(spec.shape)}" for spec in predictor.inputs)
+                require(
+                    error is not None,
+                    f"{self.framework}: predict takes {asked}, and answers a batch of {found}.",
+                    "predict raises when it cannot answer; it invents nothing",
+                    _PREDICTOR,
+                )
+
+    def test_one_thread_is_one_core(self, tmp_path: Path) -> None:
+        """``--threads 1`` means what it says: instances side by side would otherwise take each other's cores."""
+        option = self.provider().threads
+        if not option or self.options.get(option, 1) != 1:
+            return  # nothing promises one thread here
+        if len(usable_cores()) == 1:
+            raise SkipTest("on one core nothing can use more")
+        with self.loaded(tmp_path, **{option: 1}) as predictor:
+            call = partial(predictor.predict, self.make_batch(predictor.inputs, self.sizes(predictor)[1]))
+            cores_used(call, _SECONDS)  # what starts up, or compiles, does so once
+            cores = cores_used(call, _SECONDS)
+        require(
+            cores <= _ONE_CORE,
+            f"{self.framework}: predict uses {cores:.1f} cores with {option} = 1.",
+            "the threads option bounds the threads that compute",
+            "mlharness.providers.FrameworkProvider",
+        )
 
     def test_overhead_does_not_grow_with_the_batch(self, tmp_path: Path) -> None:
         """The plugin's own Python runs few lines in a call, and no more of them for a larger batch."""
@@ -325,33 +396,3 @@ class FrameworkConformance(Subject):
             asks,
             _PREDICTOR,
         )
-
-
-def check_specs(what: str, specs: object) -> None:
-    """Raise NonconformanceError unless these are TensorSpecs that can be compared with a manifest."""
-    where = "mlharness.providers.TensorSpec"
-    listed = list(specs) if isinstance(specs, Sequence) else []
-    require(bool(listed), f"{what} is {specs!r}.", "a sequence of TensorSpec, and not an empty one", where)
-    for spec in listed:
-        require(isinstance(spec, TensorSpec), f"{what} holds {spec!r}.", "every item is a TensorSpec", where)
-        known = raised_by(partial(np.dtype, spec.dtype)) is None
-        require(
-            known and np.dtype(spec.dtype).name == spec.dtype,
-            f"{what}: {spec.name!r} has the dtype {spec.dtype!r}.",
-            "dtype is NumPy's own name, as float32",
-            where,
-        )
-        sizes = all(size is None or (isinstance(size, int) and size > 0) for size in spec.shape)
-        require(
-            bool(spec.shape) and sizes,
-            f"{what}: {spec.name!r} has the shape {spec.shape!r}.",
-            "the batch axis first, then each axis as a number, or None when it is free",
-            where,
-        )
-    names = [spec.name for spec in listed]
-    require(
-        len(set(names)) == len(names),
-        f"{what} has two tensors of one name: {names}.",
-        "every tensor has a name of its own",
-        where,
-    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import threading
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,7 +36,9 @@ PER_LOAD = Limits(4096, 1 << 20)
 
 @dataclass(frozen=True)
 class Footprint:
-    """What a process holds: bytes allocated through Python (NumPy included), resident bytes, open files, threads."""
+    """What a process holds: bytes allocated through Python (NumPy included), resident bytes, open files, threads.
+
+    Threads are the system's, so that those of native code count."""
 
     python_bytes: int
     process_bytes: int
@@ -50,7 +51,7 @@ class Footprint:
         gc.collect()
         process = psutil.Process()
         return Footprint(
-            tracemalloc.get_traced_memory()[0], process.memory_info().rss, process.num_fds(), threading.active_count()
+            tracemalloc.get_traced_memory()[0], process.memory_info().rss, process.num_fds(), process.num_threads()
         )
 
     def complaint(self, before: Footprint, calls: int, limits: Limits) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
-from unittest import mock
+from unittest import SkipTest, mock
 
 from mlharness.errors import MlharnessError
 from mlharness.providers import SourceProvider
@@ -21,6 +22,7 @@ from mlharness.testing.verdict import raised_by, require, require_user_error
 _SOURCE = "mlharness.providers.SourceProvider"
 _OTHER = "0" * 64
 _CALLS = 32
+Fetch = Callable[[str, "str | None", Callable[[int, int], None]], Path]
 
 
 class SourceConformance(Subject):
@@ -41,6 +43,10 @@ class SourceConformance(Subject):
     def missing_uri(self, folder: Path) -> tuple[str, str | None]:
         """A URI of the right form, and a sha256 or None, of a file that is not here."""
         raise NotImplementedError("say which file is missing: define missing_uri(self, folder)")
+
+    def fetchable_uri(self, folder: Path) -> tuple[str, str] | None:
+        """URI and sha256 of a file that fetch brings here without leaving this machine; None: fetch is not checked."""
+        return None
 
     def provider(self) -> SourceProvider:
         """The source as its plugin registers it."""
@@ -96,8 +102,52 @@ class SourceConformance(Subject):
         uri, sha256 = self.missing_uri(tmp_path)
         self._gives_no_file(uri, sha256, "locate answers None or raises UserError for what is not here")
 
+    def test_fetching_brings_the_file(self, tmp_path: Path) -> None:
+        """With the bytes that its sha256 says; from then on it is located."""
+        uri, sha256, fetch = self._fetchable(tmp_path)
+        told: list[tuple[int, int]] = []
+        with own_cache(tmp_path):
+            found: Any = fetch(uri, sha256, lambda done, total: told.append((done, total)))
+            here = isinstance(found, Path) and found.is_file()
+            require(
+                here and hashlib.sha256(found.read_bytes()).hexdigest() == sha256,
+                f"source {self.scheme!r}: fetch({uri!r}) gives {found!r}" + (", with other bytes." if here else "."),
+                f"fetch returns the path of a file with the sha256 that is asked for, {sha256}",
+                _SOURCE,
+            )
+            require(
+                self.provider().locate(uri, sha256) is not None,
+                f"source {self.scheme!r}: locate({uri!r}) gives None after fetch.",
+                "what has been fetched is located",
+                _SOURCE,
+            )
+        backwards = [pair for pair in told if pair[1] and not 0 <= pair[0] <= pair[1]]
+        require(
+            not backwards,
+            f"source {self.scheme!r}: fetch tells the progress {backwards[:1]}.",
+            "advance is called with bytes so far and bytes in all (0: unknown)",
+            _SOURCE,
+        )
+
+    def test_fetching_with_a_wrong_checksum_leaves_no_file(self, tmp_path: Path) -> None:
+        """What came is another file than was asked for: a UserError, and nothing that a later run would take."""
+        uri, _, fetch = self._fetchable(tmp_path)
+        asks = "fetch raises UserError for a file whose sha256 differs, and leaves none of it"
+        with own_cache(tmp_path) as cache:
+            require_user_error(
+                f"source {self.scheme!r}: fetching {uri!r} with another sha256",
+                asks,
+                _SOURCE,
+                lambda: fetch(uri, _OTHER, lambda done, total: None),
+            )
+            left = [path.name for path in cache.rglob("*") if path.is_file() and path.stat().st_size]
+            require(not left, f"source {self.scheme!r}: after a wrong sha256 the cache holds {left}.", asks, _SOURCE)
+            self._gives_no_file(uri, _OTHER, asks)
+
     def test_bad_uris_are_user_errors(self) -> None:
         """The message is what the manifest's author reads."""
+        if not self.bad_uris:
+            raise SkipTest("no bad URIs are given: set bad_uris")
         for uri in self.bad_uris:
             require_user_error(
                 f"source {self.scheme!r}: locate({uri!r})",
@@ -156,6 +206,15 @@ class SourceConformance(Subject):
             _SOURCE,
         )
 
+    def _fetchable(self, folder: Path) -> tuple[str, str, Fetch]:
+        """A file that can be fetched, and fetch itself; the check is skipped when there is nothing to fetch."""
+        fetch, file = self.provider().fetch, self.fetchable_uri(folder)
+        if fetch is None:
+            raise SkipTest("this source fetches nothing")
+        if file is None:
+            raise SkipTest("no file to fetch is given: define fetchable_uri(self, folder)")
+        return (*file, fetch)
+
     def _gives_no_file(self, uri: str, sha256: str | None, asks: str) -> None:
         try:
             found = self.provider().locate(uri, sha256)
@@ -167,6 +226,14 @@ class SourceConformance(Subject):
             )
         else:
             require(found is None, f"source {self.scheme!r}: locate({uri!r}, {sha256!r}) gives {found}.", asks, _SOURCE)
+
+
+@contextmanager
+def own_cache(folder: Path) -> Iterator[Path]:
+    """A cache that holds nothing yet, in place of the user's."""
+    cache = folder / "cache-of-the-check"
+    with mock.patch.dict(os.environ, {"MLH_CACHE_DIR": str(cache)}):
+        yield cache
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
+from unittest import SkipTest
 
 import numpy as np
 
@@ -39,8 +40,8 @@ class StepConformance(Subject):
         raise NotImplementedError("say what the step gets: define make_arrays(self)")
 
     def bad_arrays(self) -> Sequence[Arrays]:
-        """What the step must refuse, whatever it raises: by default no array at all."""
-        return [()]
+        """What the step must refuse, whatever it raises, beside no array at all: a wrong rank, shape or dtype."""
+        return ()
 
     def other_arrays(self) -> Arrays:
         """Arrays of another sample, of the same shapes: by default the first ones upside down."""
@@ -170,6 +171,8 @@ class StepConformance(Subject):
 
     def test_bad_parameters_are_user_errors(self) -> None:
         """The message is what the manifest's author reads, before anything is measured."""
+        if self.provider().parameters and not self.bad_parameters:
+            raise SkipTest("no bad parameters are given: set bad_parameters")
         for parameters in self.bad_parameters:
             require_user_error(
                 f"step {self.step!r}: making it with {dict(parameters)!r}",
@@ -180,8 +183,8 @@ class StepConformance(Subject):
 
     def test_bad_arrays_are_refused(self) -> None:
         """A sample that cannot be processed fails the run; it is not replaced by something else."""
-        function = self.make()
-        for arrays in self.bad_arrays():
+        function, bad = self.make(), self.bad_arrays()
+        for arrays in ((), *bad):
             error = raised_by(partial(self.call, function, arrays))
             found = [f"{array.dtype} {list(array.shape)}" for array in arrays]
             require(
@@ -190,6 +193,8 @@ class StepConformance(Subject):
                 "a step raises when it cannot do what it says",
                 _STEP,
             )
+        if not bad:
+            raise SkipTest("no bad arrays are given: define bad_arrays(self), with a wrong rank, shape or dtype")
 
     def test_overhead_is_bounded(self) -> None:
         """The plugin's own Python runs few lines in a call, and for a larger batch no more of them."""

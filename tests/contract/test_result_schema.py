@@ -23,7 +23,7 @@ RUN = Path("20260101T000000Z-tiny-Offline-abcdef")
 SCORE = {"value": 91.5, "unit": "%", "n": 200, "interval": [87.0, 95.0]}
 DONE = a_measured(RUN)
 BAD = a_measured(RUN, errors=("bad id",), result_validity="INVALID", result_min_queries_met=False)
-TRIAL = {"purpose": "trial", "target_qps": 3.5, "valid": False, "p99_latency_ns": None}
+TRIAL = {"purpose": "trial", "target_qps": 3.5, "queries": 18, "valid": False, "p99_latency_ns": None}
 FINDINGS: dict[str, dict[str, Any]] = {
     "valid": {"performance": DONE, "null_floor_us": 3.5, "trials": [TRIAL]},
     "valid accuracy": {"accuracy": DONE, "score": SCORE},

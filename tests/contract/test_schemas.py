@@ -22,6 +22,7 @@ from mlharness.manifest.documents import (
     ModelFile,
     ModelManifest,
 )
+from mlharness.manifest.located import read_located
 from mlharness.manifest.reading import check_manifest, read_manifest
 from mlharness.providers import TensorSpec
 from mlharness.resources import resource_folder
@@ -137,6 +138,8 @@ def test_every_shipped_manifest_is_right(folder: str, kind: type) -> None:
     assert shipped
     for path in shipped:
         assert [str(problem) for problem in check_manifest(path)] == []
-        manifest = read_manifest(path, plugin="builtin-manifests")
-        assert isinstance(manifest, kind)
-        assert manifest.name == Path(path).stem, "the file's name is the manifest's"
+        located = read_located(path)
+        assert located.data["name"] == Path(path).stem, "the file's name is the manifest's"
+        for member in located.data.get("members", [None]):
+            manifest = read_manifest(path, "builtin-manifests", member)
+            assert isinstance(manifest, kind)

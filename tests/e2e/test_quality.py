@@ -23,6 +23,8 @@ from mlharness.cli.main import main
 from mlharness.telemetry import Host
 from tests.e2e.conftest import MLH, Bench
 
+pytestmark = pytest.mark.alone
+
 QUICK = ("null", "--duration", "3", "--json")
 
 

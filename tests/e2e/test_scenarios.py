@@ -12,6 +12,8 @@ import pytest
 from mlharness.resources import resource_folder
 from tests.e2e.conftest import Bench
 
+pytestmark = pytest.mark.alone
+
 KEYS = {
     "SingleStream": "early_stopping_latency_ss",
     "MultiStream": "early_stopping_latency_ms",

@@ -69,6 +69,8 @@ def main() -> int:
             label = f"hypothesis, seed {given.seed}"
             wanted = round(given.cases * GENERATED_SHARE)
             done += generate(fuzzer, wanted, given.seed, lambda failure: report(failure, label))
+    for kind, code in sorted(fuzzer.codes):
+        print(f"{kind}: mlh ended with {code} {fuzzer.codes[kind, code]:,} times")
     print(f"{done:,} cases in {time.monotonic() - start:.0f} s, seed {given.seed}: {report.failures} failed")
     return int(report.failures > 0)
 

@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import io
 import json
 import os
 import random
 import re
+import signal
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import yaml
 
 from mlharness.cli.main import main
 from mlharness.errors import ManifestError
+from mlharness.manifest.documents import DataSetManifest
 from mlharness.manifest.reading import check_manifest, read_manifest
 from tests.fuzz import mutate, seeds
 from tests.fuzz.canary import Canary, ExecutedError
 
 INPUT = 2
 """The exit code of what is wrong with the input."""
+CASE_S = 20
+"""A case that takes longer hangs, or is a way to make mlharness hang."""
+
+
+RUNNING = "running"
+"""The file with the input of the case that runs."""
+
+
+class TooLongError(BaseException):
+    """A case hangs; no handler of errors may swallow it."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +58,9 @@ class Fuzzer:
     folder: Path
     canary: Canary = field(init=False)
     manifests: list[bytes] = field(init=False)
+    kind: str = ""
+    codes: Counter[tuple[str, int]] = field(default_factory=Counter)
+    """How often ``mlh`` ended with which exit code, by the kind of case."""
 
     def __post_init__(self) -> None:
         self.canary = Canary(self.folder)
@@ -60,9 +79,14 @@ class Fuzzer:
         return as_yaml(mutate.mutate_tree(chance, chance.choice(self.trees), self.odd))
 
     def configuration(self, chance: random.Random) -> bytes:
-        """A mutated mlharness.toml: its values, or its bytes."""
-        data = as_toml(mutate.mutate_tree(chance, seeds.CONFIGURATION, self.odd))
-        return mutate.mutate_bytes(chance, data, [data]) if chance.random() < 0.4 else data
+        """An mlharness.toml with values that the options take; in most cases mutated, its values or its bytes."""
+        tree = seeds.configuration(chance)
+        kind = chance.random()
+        if kind < 0.4:
+            return as_toml(tree)
+        if kind < 0.8:
+            return as_toml(mutate.mutate_tree(chance, tree, self.odd))
+        return mutate.mutate_bytes(chance, as_toml(tree), [as_toml(tree)])
 
     def user_conf(self, chance: random.Random) -> bytes:
         """A mutated user.conf."""
@@ -89,10 +113,19 @@ class Fuzzer:
             for problem in problems:
                 expect(located(str(problem), path, data), f"no line: {problem}")
                 expect(bool(problem.key), f"no key: {problem}")
-            if not problems:
-                read_manifest(path)
         if not problems:
-            self.check_command(["bench", "--dry-run", str(path), "-q"], path)
+            self.check_planned(path, data)
+
+    def check_planned(self, path: Path, data: bytes) -> None:
+        """A model or a data set that follows its schema can be planned, or the error has file, line and key."""
+        dataset = isinstance(read_manifest(path), DataSetManifest)
+        named = ["null", "--dataset", str(path)] if dataset else [str(path)]
+        ran = self.mlh(["bench", "--dry-run", *named, "-q"])
+        if ran.code == INPUT and str(path) not in ran.err:  # about a file that the manifest names, as its data set
+            expect(re.match(r"Error: /\S+:\d+: .", ran.err) is not None, f"no other file's line: {ran.err!r}")
+            return
+        expect(ran.code == 0 or located(ran.err, path, data), f"no line: {ran.err!r}")
+        expect(ran.code == 0 or MANIFEST_KEY.search(ran.err) is not None, f"no key: {ran.err!r}")
 
     def check_printed(self, data: bytes) -> None:
         """The same through the command line, where problems are printed."""
@@ -104,25 +137,27 @@ class Fuzzer:
         self.mlh(["models", "show", str(path)])
 
     def check_configuration(self, data: bytes) -> None:
-        """An error names the file, and what is in it: a line, a table or a key."""
+        """An error names the file, the line, and the table with its key; of what is no TOML, file and line."""
         path = self.write("mlharness.toml", data)
         try:
-            self.check_command(["bench", "null", "--dry-run", "-q"], path)
+            ran = self.mlh(["bench", "null", "--dry-run", "-q"])
         finally:
             path.unlink()
+        expect(ran.code == 0 or located(ran.err, path, data), f"no line: {ran.err!r}")
+        expect(ran.code == 0 or CONFIGURED_KEY.search(ran.err) is not None, f"no key: {ran.err!r}")
 
     def check_user_conf(self, data: bytes) -> None:
-        """An error names the file and the line."""
+        """An error names the file, the line and the key; of what is no setting, the whole line."""
         path = self.write("user.conf", data)
-        ran = self.check_command(["bench", "--dry-run", "null", "-q", "--user-conf", str(path)], path)
-        expect(ran.code == 0 or located(ran.err, path, data) or b"\xff" in data or not is_utf8(data), ran.err)
+        ran = self.mlh(["bench", "--dry-run", "null", "-q", "--user-conf", str(path)])
+        expect(ran.code == 0 or located(ran.err, path, data), f"no line: {ran.err!r}")
+        expect(ran.code == 0 or SETTING_KEY.search(ran.err) is not None, f"no key: {ran.err!r}")
 
-    def check_command(self, words: Sequence[str], path: Path | None = None) -> Ran:
-        """It ends well, or with an error that says something, and which file it is about."""
+    def check_command(self, words: Sequence[str]) -> None:
+        """It ends well, or with an error that names the option, the argument or the word which it is about."""
         ran = self.mlh(words)
-        if ran.code == INPUT and path is not None:
-            expect(path.name in ran.err, f"no file: {ran.err!r}")
-        return ran
+        told = "\n".join(line for line in (ran.out + ran.err).splitlines() if not line.startswith(("Usage:", "Try ")))
+        expect(ran.code == 0 or names_a_word(told, words), f"no option: {ran.err!r}")
 
     def mlh(self, words: Sequence[str]) -> Ran:
         """``mlh`` in this process; raises AssertionError for a traceback or a wrong form."""
@@ -134,6 +169,7 @@ class Fuzzer:
             out.flush()
             err.flush()
         ran = Ran(code, *(stream.getvalue().decode("utf-8") for stream in kept))
+        self.codes[self.kind, ran.code] += 1
         expect("Traceback" not in ran.err, ran.err)
         expect(ran.code in (0, INPUT), f"exit code {ran.code}\n{ran.err}")
         expect(ran.code == 0 or re.search(r"^Error: \S", ran.err, re.MULTILINE) is not None, f"no error: {ran.err!r}")
@@ -191,14 +227,37 @@ class Failure:
 
 
 def run_case(fuzzer: Fuzzer, kind: str, value: Any) -> Failure | None:
-    """Judge one input."""
+    """Judge one input; a hang is a failure, and in native code the end, with the input in the fuzzer's folder."""
+    fuzzer.kind = kind
+    (fuzzer.folder / RUNNING).write_bytes(value if isinstance(value, bytes) else repr(value).encode())
     try:
-        KINDS[kind].check(fuzzer, value)
+        with limited():
+            KINDS[kind].check(fuzzer, value)
     except AssertionError as wrong:
         return Failure(kind, value, str(wrong))
+    except TooLongError:
+        return Failure(kind, value, f"takes longer than {CASE_S} s\n{traceback.format_exc()}")
     except Exception:  # noqa: BLE001  # whatever escapes is what is looked for
         return Failure(kind, value, traceback.format_exc())
     return None
+
+
+@contextlib.contextmanager
+def limited() -> Iterator[None]:
+    """Raise TooLongError when it lasts longer than :data:`CASE_S`; where no Python runs any more, end the process."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise TooLongError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    faulthandler.dump_traceback_later(3 * CASE_S, exit=True)
+    signal.setitimer(signal.ITIMER_REAL, CASE_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        faulthandler.cancel_dump_traceback_later()
+        signal.signal(signal.SIGALRM, before)
 
 
 def expect(true: bool, otherwise: str) -> None:
@@ -214,13 +273,22 @@ def located(message: str, path: Path, data: bytes) -> bool:
     return found is not None and 1 <= int(found[1]) <= lines + 1
 
 
-def is_utf8(data: bytes) -> bool:
-    """True for what can be read as text."""
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+MANIFEST_KEY = re.compile(rf":\d+: (?:{'|'.join(seeds.MANIFEST_KEYS)})\b")
+CONFIGURED_KEY = re.compile(r":\d+: (?:\[|not valid TOML: \S|not UTF-8)")
+SETTING_KEY = re.compile(
+    r":\d+: (?:[a-z_]+(?:: | is about)|.* is not a setting|LoadGen has no setting |no scenario is named |not UTF-8)"
+)
+_SYNTAX = re.compile(r"(?<![\w-])--?[a-zA-Z][\w-]*|'[A-Z]+'|Missing (?:command|argument)")
+
+
+_SHOWN = (repr, ascii, json.dumps, partial(json.dumps, ensure_ascii=False))
+
+
+def names_a_word(told: str, words: Sequence[str]) -> bool:
+    """True when a message has an option, an argument's name, or one of the words, as text or as Python shows it."""
+    parts = {part for word in words for part in (word, str(Path(word)), *word.split("=", 1))}
+    shown = {form for part in parts if part for form in (part, *(show(part)[1:-1] for show in _SHOWN))} | {"''"}
+    return _SYNTAX.search(told) is not None or any(form in told for form in shown)
 
 
 def as_yaml(tree: Any) -> bytes:

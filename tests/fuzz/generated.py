@@ -8,14 +8,10 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.cases import Failure, Fuzzer, as_yaml, run_case
-from tests.fuzz.seeds import VOCABULARY
+from tests.fuzz.cases import Failure, Fuzzer, as_toml, as_yaml, run_case
+from tests.fuzz.seeds import CONFIGURED, MANIFEST_KEYS, VOCABULARY
 
-_KEYS = (
-    "kind", "name", "version", "framework", "model", "files", "inputs", "outputs", "dtype", "shape", "dataset",
-    "options", "preprocess", "postprocess", "metric", "target", "mlperf", "bench", "requires",
-    "provider", "attributes", "python",
-)  # fmt: skip
+_KEYS = (*MANIFEST_KEYS, "dtype", "shape", "target", "python")
 _TEXT = st.text(st.characters(exclude_categories=()), max_size=20)
 _SCALARS = (
     st.none() | st.booleans() | st.integers() | st.floats() | _TEXT | st.sampled_from(("model", "dataset", "null"))
@@ -24,9 +20,15 @@ _NAMES = st.sampled_from(_KEYS) | _TEXT
 _TREES = st.recursive(
     _SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_NAMES, inner, max_size=6), max_leaves=30
 )
+_TABLES = st.fixed_dictionaries(
+    {}, optional={name: st.sampled_from(values) | _SCALARS for name, values in CONFIGURED.items()}
+) | st.dictionaries(_NAMES, _SCALARS, max_size=3)
 STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "manifest-tree": st.dictionaries(_NAMES, _TREES, max_size=12).map(as_yaml),
     "manifest-bytes": _TEXT.map(lambda text: text.encode("utf-8", "surrogatepass")) | st.binary(max_size=60),
+    "configuration": st.fixed_dictionaries(
+        {}, optional={"bench": _TABLES, "profiles": st.dictionaries(_TEXT, st.fixed_dictionaries({"bench": _TABLES}))}
+    ).map(as_toml),
     "user-conf": st.lists(_TEXT, max_size=5).map(lambda lines: "\n".join(lines).encode("utf-8", "replace")),
     "command-line": st.lists(
         st.sampled_from(VOCABULARY) | st.text(st.characters(exclude_characters="\0"), max_size=10), max_size=6

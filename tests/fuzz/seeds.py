@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
 from mlharness.plugins import build_manager
 
-CONFIGURATION: dict[str, Any] = {
-    "bench": {
-        "scenario": "Offline",
-        "duration": 2.5,
-        "instances": 1,
-        "label": ["who=ci"],
-        "option": ["largest_batch=8"],
-    },
-    "profiles": {"slow": {"bench": {"target-qps": 10, "warmup": 5, "block": [], "framework": "null"}}},
+MANIFEST_KEYS = (
+    "kind", "name", "version", "framework", "frameworks", "members", "model", "files", "inputs", "outputs", "dataset",
+    "options", "preprocess", "postprocess", "metric", "mlperf", "bench", "requires", "provider", "attributes",
+    "weights", "parallel", "allow_non_finite", "description", "license", "modality", "references",
+)  # fmt: skip
+CONFIGURED: dict[str, tuple[Any, ...]] = {
+    "scenario": ("SingleStream", "Server", "Offline"),
+    "mode": ("performance",),
+    "rules": ("quick", "mlperf"),
+    "duration": (2.5, 1, 1e9, 1e-9),
+    "instances": (1,),
+    "threads": (1, 7),
+    "batch-size": (1, 2**31),
+    "max-wait": (0, 0.25, 1e9),
+    "target-qps": (10, 0.5, 1e9),
+    "target-latency": (15, 1e-3),
+    "min-queries": (1, 2**63 - 1),
+    "count": (1, 10**9),
+    "warmup": (5,),
+    "seed": (0, 2**63 - 1),
+    "repeat": (1, 3),
+    "require-quality": ("A", "B"),
+    "attempts": (3,),
+    "label": (["who=ci"], [], ["a=b=c", "\u202e="]),
+    "option": (["largest_batch=8"], []),
+    "framework": ("null", "null==1"),
+    "dataset": ("null",),
+    "device": ("cpu",),
+    "stall-timeout": (60, 1e-3),
+    "output": ("runs", "~", "a\tb"),
+    "block": ([], ["builtin-table"]),
 }
+"""Values that each option of ``mlh bench`` takes from a configuration file."""
 USER_CONF = b"""# settings of a test
 *.Server.target_qps = 1000
 *.Server.target_latency = 10
@@ -46,6 +70,16 @@ VOCABULARY = (
     "99999999999999999999", "0", "0.5", "inf", "null", "digits-cnn", "./x.yaml", "x.yml", "show", "list", "revoke",
     "bench", "validate", "models",
 )  # fmt: skip
+
+
+def configuration(chance: random.Random) -> dict[str, Any]:
+    """Tables that ``mlh bench`` takes: some options of its own, and a profile's."""
+
+    def table() -> dict[str, Any]:
+        names = chance.sample(sorted(CONFIGURED), chance.randint(0, 6))
+        return {name: chance.choice(CONFIGURED[name]) for name in names}
+
+    return {"bench": table(), "profiles": {chance.choice(("slow", "ci", "a b", "é")): {"bench": table()}}}
 
 
 def manifests() -> list[bytes]:

@@ -1,4 +1,4 @@
-"""The memory of a measuring process over time."""
+"""The memory of measuring processes, and of those that watch them, over time."""
 
 from __future__ import annotations
 
@@ -41,19 +41,23 @@ class Curve:
         return self.at(last) - self.at(first)
 
 
-def watch(command: Sequence[str], root: Path, seconds: float, is_runner: Callable[[psutil.Process], bool]) -> Curve:
-    """Run a command and follow the memory of the one process of it that measures.
+Role = Callable[[psutil.Process], bool]
+
+
+def watch(command: Sequence[str], root: Path, seconds: float, *roles: Role) -> tuple[Curve, ...]:
+    """Run a command and follow the memory of some of its processes; returns one curve for each role.
 
     Args:
         command: what to run, from the checkout.
         root: folder under which LoadGen's log will appear.
         seconds: how long the LoadGen test lasts.
-        is_runner: tells the measuring process from the others.
+        roles: each tells one process from the others.
 
     Raises:
         RuntimeError: the command failed, or never began to measure.
     """
-    before, points, begun = set(root.rglob(LOG)), [], 0.0
+    before, begun = set(root.rglob(LOG)), 0.0
+    points: tuple[list[tuple[float, int]], ...] = tuple([] for _ in roles)
     with subprocess.Popen(
         [*command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=Path(__file__).parents[2], text=True
     ) as process:
@@ -62,23 +66,24 @@ def watch(command: Sequence[str], root: Path, seconds: float, is_runner: Callabl
             if not begun and set(root.rglob(LOG)) - before:
                 begun = time.monotonic()
             if begun and time.monotonic() - begun <= seconds:
-                points += [(time.monotonic() - begun, size) for size in resident(process.pid, is_runner)]
+                for curve, role in zip(points, roles, strict=True):
+                    curve += [(time.monotonic() - begun, size) for size in resident(process.pid, role)]
         told = process.stderr.read() if process.stderr else ""
-    if process.returncode or not points:
+    if process.returncode or not all(points):
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{told}")
-    return Curve(tuple(points), seconds)
+    return tuple(Curve(tuple(curve), seconds) for curve in points)
 
 
-def resident(pid: int, is_runner: Callable[[psutil.Process], bool]) -> list[int]:
-    """The resident bytes of the measuring process below or at this one; nothing when it is just not there."""
+def resident(pid: int, role: Role) -> list[int]:
+    """The resident bytes of the process of that role below or at this one; nothing when it is just not there."""
     try:
         top = psutil.Process(pid)
-        return [found.memory_info().rss for found in (top, *top.children(recursive=True)) if is_runner(found)][:1]
+        return [found.memory_info().rss for found in (top, *top.children(recursive=True)) if role(found)][:1]
     except psutil.Error:
         return []
 
 
-def runs_module(name: str) -> Callable[[psutil.Process], bool]:
+def runs_module(name: str) -> Role:
     """Tells a ``python -m NAME``."""
     return lambda process: name in process.cmdline()
 

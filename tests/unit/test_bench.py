@@ -31,6 +31,8 @@ class Measure:
     def __init__(self) -> None:
         self.ends: list[dict[str, Any] | BaseException] = []
         self.calibrations: list[Calibration | None] = []
+        self.fingerprints: list[dict[str, Any]] = []
+        """Of the first tests; the others have all the same."""
 
     def __call__(
         self,
@@ -42,6 +44,8 @@ class Measure:
         calibration: Calibration | None = None,
     ) -> Measured:
         self.calibrations.append(calibration)
+        prepared = dict(a_measured(directory).prepared)
+        watch.said({**prepared, "fingerprint": self.fingerprints.pop(0)} if self.fingerprints else prepared)
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "mlperf_log_detail.txt").write_text(f"test {len(self.calibrations)}")
         end = self.ends.pop(0) if self.ends else {}
@@ -157,7 +161,7 @@ class TestEnds:
         self, measure: Measure, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def again(run: module.Run) -> None:
-            run.findings.accuracy = measure(run.plan, run.directory / "accuracy", None, run.runner_log)
+            run.findings.accuracy = measure(run.plan, run.directory / "accuracy", run.watch(), run.runner_log)
 
         monkeypatch.setattr(module, "STEPS", (module.describe_host, module.measure_performance, again))
         measure.ends = [{}, RunError("the runner was killed")]
@@ -196,6 +200,41 @@ class TestEnds:
             bench(ask())
         assert written(tmp_path)["status"] == "failed"
         assert "a bug in mlharness" in written(tmp_path)["invalid_reasons"][0]
+
+
+OTHER: dict[str, Any] = {"samples": 4, "sha256": "f" * 64, "sketch": [[0.7, 1.0, -0.5]] * 4}
+
+
+class TestFingerprints:
+    """One run measures one model, and so do runs of one request."""
+
+    def test_what_a_runner_said_before_it_failed_is_in_the_result(self, measure: Measure, ask: Ask) -> None:
+        measure.ends = [RunError("the runner was killed")]
+        result = bench(ask(scenario="Offline"))
+        assert result["fingerprint"] == a_measured(Path()).prepared["fingerprint"]
+        assert result["calibration"]["samples_per_second"] == 500.0
+        assert (result["framework"]["version"], result["dataset"]["loaded"]) == ("1.2", None)
+
+    def test_every_test_of_a_run_must_have_the_same_model(self, measure: Measure, ask: Ask) -> None:
+        measure.fingerprints = [OTHER]
+        result = bench(ask(scenario="Server"))
+        assert (result["status"], result["metric"]) == ("failed", None)
+        assert "did not measure one model" in result["invalid_reasons"][0]
+        assert "ffffffffffffffff... and then 0123456789abcdef..." in result["warnings"][0]
+
+    def test_rounding_is_told_once(self, measure: Measure, ask: Ask) -> None:
+        measure.fingerprints = [{**OTHER, "sketch": [[0.501, 1.0, -0.5]] * 4}]
+        result = bench(ask(scenario="Server"))
+        assert result["status"] == "valid"
+        assert len([warning for warning in result["warnings"] if "outputs" in warning]) == 1
+
+    def test_a_later_run_of_another_model_says_so(self, measure: Measure, ask: Ask, tmp_path: Path) -> None:
+        failed = {"run_id": "run 0", "fingerprint": None}
+        result = bench(ask(), [failed, {"run_id": "run 1", "fingerprint": OTHER}])
+        assert result["status"] == "valid"
+        (warning,) = result["warnings"]
+        assert "from those of run run 1" in warning
+        assert bench(ask(), [failed, {"run_id": "run 1", "fingerprint": result["fingerprint"]}])["warnings"] == []
 
 
 def test_server_without_a_rate_keeps_its_trials_apart(measure: Measure, ask: Ask, tmp_path: Path) -> None:

@@ -95,13 +95,45 @@ def test_starting_in_the_users_folder_reads_its_file_once(user: Path) -> None:
 
 def test_bad_toml_is_told_with_file_and_line(project: Path) -> None:
     file = write(project, "[bench]\ncount = = 3\n")
-    assert refused(project).message.startswith(f"{file} is not valid TOML")
-    assert "line 2" in refused(project).message
+    assert refused(project).message == f"{file}:2: not valid TOML: Invalid value"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[bench]\ncount = 1\n\nscenario = '", 4),
+        ('[bench]\nscenario = """\n# not closed\n[profiles]\n', 2),
+        ("[bench]\r\ncount = [1,\r\n2,\r\n", 2),
+        ("'", 1),
+        ("[bench]\ncount = " + "1" * 5000, 2),
+        ("[bench]\ncount = " + "[" * 5000, 2),
+        ("[bench]\ncount = 2026-02-30\n", 2),
+    ],
+)
+def test_a_statement_that_never_ends_is_told_where_it_begins(project: Path, text: str, line: int) -> None:
+    file = write(project, text)
+    assert refused(project).message.startswith(f"{file}:{line}: not valid TOML: ")
+
+
+def test_a_deep_key_is_found_in_any_notation(project: Path) -> None:
+    write(project, "# a comment\n[bench]\nlabel = [\n  'a=b',\n]  # below\n'cuont' = 3\n")
+    assert ":6: [bench] has no key 'cuont'" in refused(project).message
+    write(project, "bench.scenario = 'Server'\nbench.duration = 1\nbench.count = 'x'\n")
+    assert ":3: [bench]: count is 'x'" in refused(project).message
+    write(project, '\nprofiles = {a = {bench = {count = 1}}, b = {"bench" = {count = []}}}\n')
+    assert ":2: [profiles.b.bench]: count is []" in refused(project).message
+
+
+def test_where_a_default_comes_from(project: Path) -> None:
+    file = write(project, "[bench]\ncount = 1\nscenario = 'Server'\n[profiles.p.bench]\n\ncount = 3\n")
+    sources = load_config(project).sources("bench", "p")
+    assert str(sources["scenario"]) == f"{file}:3: [bench]"
+    assert str(sources["count"]) == f"{file}:6: [profiles.p.bench]"
 
 
 def test_a_file_that_is_no_text_is_told(project: Path) -> None:
-    (project / "mlharness.toml").write_bytes(b"\xff\xfe")
-    assert refused(project).message.endswith("mlharness.toml is not UTF-8 text")
+    (project / "mlharness.toml").write_bytes(b"[bench]\n\xff\xfe")
+    assert refused(project).message.endswith("mlharness.toml:2: not UTF-8 (byte 0xff)")
 
 
 @pytest.mark.parametrize(
@@ -124,16 +156,17 @@ def test_a_file_that_is_no_text_is_told(project: Path) -> None:
 def test_a_mistake_names_file_and_key(project: Path, text: str, message: str, remedy: str) -> None:
     file = write(project, text)
     error = refused(project)
-    assert error.message.startswith(f"{file}: ")
+    line = max(number for number, words in enumerate(text.splitlines(), start=1) if words)
+    assert error.message.startswith(f"{file}:{line}: ")
     assert message in error.message
     assert error.remedy.startswith(remedy)
 
 
 def test_messages_about_pyproject_give_the_headings_as_written_there(project: Path) -> None:
     file = write(project, "[tool.mlharness.bench]\ncuont = 7\n", "pyproject.toml")
-    assert refused(project).message == f"{file}: [tool.mlharness.bench] has no key 'cuont'"
+    assert refused(project).message == f"{file}:2: [tool.mlharness.bench] has no key 'cuont'"
     write(project, "[tool]\nmlharness = 7\n", "pyproject.toml")
-    assert refused(project).message == f"{file}: [tool.mlharness] is 7, and must be a table"
+    assert refused(project).message == f"{file}:2: [tool.mlharness] is 7, and must be a table"
 
 
 def test_an_unknown_profile_is_answered_with_the_likely_one(user: Path, project: Path) -> None:

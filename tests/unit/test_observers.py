@@ -71,9 +71,11 @@ def test_a_watch_hands_on_phases_and_progress() -> None:
     listener = Listener()
     watch = observers(listener=listener).watch("run-1", "trial 2: ")
     watch.phase("measure", "Server, performance", 2.0)
+    watch.phase("warmup", "", None)
     watch.progress("measure", 5, None, 1.25)
     assert listener.heard == [
         PhaseStarted("run-1", "measure", "trial 2: Server, performance", 2.0),
+        PhaseStarted("run-1", "warmup", "trial 2", None),
         Progress("run-1", "measure", 5, None, 1.25),
     ]
 

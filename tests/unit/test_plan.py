@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlharness.plan import HostPart, PlannedStep, RunPlan
@@ -37,7 +37,6 @@ json_values = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(hosts, st.dictionaries(texts, texts))
 def test_host_and_labels_do_not_change_the_hash(host: HostPart, labels: dict[str, str]) -> None:
     assert replace(FULL, host=host, labels=labels).sha256 == FULL.sha256
@@ -90,14 +89,12 @@ def test_a_changed_item_deep_in_a_tuple_or_mapping_changes_the_hash() -> None:
     assert replace(FULL, preprocess=(step, moved)).sha256 != replace(FULL, preprocess=(moved, step)).sha256
 
 
-@settings(deadline=None)
 @given(st.dictionaries(texts, json_values, min_size=2))
 def test_the_order_of_keys_does_not_matter(options: dict[str, Any]) -> None:
     backwards = dict(reversed(options.items()))
     assert a_plan(framework={"options": options}).sha256 == a_plan(framework={"options": backwards}).sha256
 
 
-@settings(deadline=None)
 @given(st.dictionaries(texts, json_values))
 def test_a_plan_that_went_through_json_is_the_same_plan(options: dict[str, Any]) -> None:
     plan = replace(a_plan(framework={"options": options}), metric=a_metric(shape=(None, 7)))

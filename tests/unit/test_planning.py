@@ -25,7 +25,7 @@ from mlharness.manifest.documents import (
     Step,
 )
 from mlharness.plan import RunPlan
-from mlharness.planning import make_plan, share_cores
+from mlharness.planning import check_device, make_plan, share_cores
 from mlharness.providers import Array, Option, Predictor, ResponseSpec, Score, StepFunction
 from mlharness.registrars import (
     Catalog,
@@ -190,7 +190,7 @@ class TestSteps:
     def test_a_mistake_names_file_line_and_stage(self, plan: Plan, step: Step, words: str) -> None:
         with pytest.raises(ManifestError, match=words) as caught:
             plan({"postprocess": (step,)})
-        assert caught.value.message.startswith("m.yaml:31: postprocess: ")
+        assert "m.yaml:31: postprocess[0]: " in caught.value.message
 
     def test_inline_python_is_told_its_line(self, plan: Plan) -> None:
         made = plan({"preprocess": (Step("python", {"source": "def preprocess(): ..."}, 40),)})
@@ -320,3 +320,14 @@ class TestCores:
     )  # fmt: skip
     def test_sharing(self, cores: int, instances: int, threads: int, one: bool, shared: tuple[int, int]) -> None:
         assert share_cores(cores, instances, threads, one) == shared
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda:0", "mps:12"])
+def test_what_may_be_a_device(device: str) -> None:
+    check_device(device)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda", "cuda:x", "cuda:", "cpu:", "CPU", "", "cuda:0\n"])
+def test_what_is_no_device(device: str) -> None:
+    with pytest.raises(UserError, match="is no device"):
+        check_device(device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -130,11 +131,11 @@ def test_the_harness_cost_is_per_sample_offline_and_per_query_elsewhere(scenario
 
 
 def test_the_calibration_keeps_what_a_search_tried() -> None:
-    trials = [{"purpose": "trial", "target_qps": 1.0, "valid": True, "p99_latency_ns": None}]
+    trials = [{"purpose": "trial", "target_qps": 1.0, "queries": 5, "valid": True, "p99_latency_ns": None}]
     found = result(performance=a_measured(RUN), trials=trials)["calibration"]
     assert found["trials"] == trials
     assert found["query_latency_ns"] == 2000
-    assert found["settings"] == {"server_target_qps": 1.0}
+    assert found["settings"]["server_target_qps"] == 1.0
 
 
 def test_a_run_that_ended_before_its_host_was_described_has_a_result() -> None:
@@ -155,3 +156,11 @@ def test_a_run_that_ended_before_its_host_was_described_has_a_result() -> None:
 )
 def test_only_a_run_that_was_too_short_is_worth_another(values: dict[str, Any], early: bool) -> None:
     assert ended_early(a_measured(RUN, **{"result_validity": "INVALID", **values}).log) is early
+
+
+@pytest.mark.parametrize(
+    ("count", "warned"), [(9, ["--count 9: the data set has 8 samples, and all are used"]), (8, []), (None, [])]
+)
+def test_more_samples_than_there_are(count: int | None, warned: list[str]) -> None:
+    plan = a_plan(dataset=replace(a_plan().dataset, count=count))
+    assert result(plan, performance=a_measured(RUN))["warnings"] == warned

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlharness.errors import UserError
-from mlharness.userconf import KEYS, read_user_conf
+from mlharness.userconf import KEYS, TOKENS, read_user_conf
 from tests.unit.runner.conf import ask_loadgen
 
 PRECEDENCE = """
@@ -135,15 +135,32 @@ def test_a_mistake_in_another_scenario_is_found_too(tmp_path: Path) -> None:
         read_user_conf(write(tmp_path, "bert.Offline.min_durration = 7\n"), "resnet50", "Server")
 
 
-@pytest.mark.parametrize("kind", ["missing", "binary"])
-def test_a_file_that_cannot_be_read(tmp_path: Path, kind: str) -> None:
-    path = tmp_path / "user.conf"
-    if kind == "binary":
-        path.write_bytes(b"\xff\xfe\x00")
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"user\.conf cannot be read"):
-        read_user_conf(path, "", "Server")
+        read_user_conf(tmp_path / "user.conf", "", "Server")
 
 
-@pytest.mark.parametrize("key", sorted(KEYS - {"mode"}))
+def test_a_file_that_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "user.conf").write_bytes(b"# a comment\n\xff\xfe\x00")
+    with pytest.raises(UserError, match=r"user\.conf:2: not UTF-8 \(byte 0xff\)"):
+        read_user_conf(tmp_path / "user.conf", "", "Server")
+
+
+@pytest.mark.parametrize("key", sorted(TOKENS))
+@pytest.mark.parametrize("name", ["*.*", "*.Server", "bert.*", "bert.Server"])
+def test_settings_about_tokens_are_refused_where_they_count(tmp_path: Path, name: str, key: str) -> None:
+    conf = write(tmp_path, f"*.Server.target_qps = 7\n{name}.{key} = 1\n")
+    with pytest.raises(UserError, match=f"{key} is about the latency of tokens") as caught:
+        read_user_conf(conf, "bert", "Server")
+    assert caught.value.message.startswith(f"{conf}:2: ")
+    assert "whole samples" in caught.value.remedy
+
+
+def test_settings_about_another_models_tokens_are_left_alone(tmp_path: Path) -> None:
+    conf = write(tmp_path, "llama2-70b.Server.ttft_latency = 2000\n*.Offline.use_token_latencies = 1\n")
+    assert read_user_conf(conf, "bert", "Server") == {}
+
+
+@pytest.mark.parametrize("key", sorted(KEYS - TOKENS - {"mode"}))
 def test_every_known_key_is_taken_as_a_whole_number(tmp_path: Path, key: str) -> None:
     assert read_user_conf(write(tmp_path, f"*.Server.{key} = 1\n"), "", "Server") == {key: 1.0}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,9 @@ class TestCentre(StepConformance):
 
     def make_arrays(self) -> Arrays:
         return (np.arange(3, dtype=np.int64),)
+
+    def bad_arrays(self) -> Sequence[Arrays]:
+        return [(np.array(["text"]),)]
 
 
 def test_the_middle_becomes_zero() -> None:

@@ -51,7 +51,7 @@ def script(module: torch.nn.Module, path: Path, example: torch.Tensor | None = N
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch would rather have torch.export
         trace = torch.jit.trace
-        made = torch.jit.script(module.eval()) if example is None else trace(module.eval(), example)  # type: ignore[no-untyped-call]  # PyTorch's own gap
+        made = torch.jit.script(module.eval()) if example is None else trace(module.eval(), example)
         torch.jit.save(made, str(path))
     return path
 

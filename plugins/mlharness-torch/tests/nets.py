@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 
 
-class Linear(torch.nn.Module):
+class Linear(torch.nn.Module):  # type: ignore[misc]  # PyTorch's types are not looked at
     """float32 x [batch, features] -> [batch, 3], with a buffer that is no parameter."""
 
     def __init__(self, features: int = 6, scale: float = 1.0) -> None:
@@ -20,7 +20,7 @@ class Linear(torch.nn.Module):
         return torch.relu(self.layer(x) * self.scale)
 
 
-class Images(torch.nn.Module):
+class Images(torch.nn.Module):  # type: ignore[misc]  # PyTorch's types are not looked at
     """float32 images [batch, 3, 8, 8] -> [batch, 5], and dropout that must be off."""
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Images(torch.nn.Module):
         return found
 
 
-class Two(torch.nn.Module):
+class Two(torch.nn.Module):  # type: ignore[misc]  # PyTorch's types are not looked at
     """Two inputs that are not alike."""
 
     def forward(self, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
@@ -55,7 +55,7 @@ class Pair(NamedTuple):
     high: torch.Tensor
 
 
-class Returns(torch.nn.Module):
+class Returns(torch.nn.Module):  # type: ignore[misc]  # PyTorch's types are not looked at
     """Returns its input in the form that it is built for."""
 
     def __init__(self, form: str) -> None:

@@ -81,7 +81,7 @@ class TestNumbers:
 
     def test_channels_last_is_only_a_layout(self, load: Load, images: tuple[Path, torch.nn.Module]) -> None:
         loaded = load(images[0], [IMAGES], attributes=code("Images"), channels_last=True)
-        assert loaded.module.conv.weight.is_contiguous(memory_format=torch.channels_last)  # type: ignore[union-attr, operator]
+        assert loaded.module.conv.weight.is_contiguous(memory_format=torch.channels_last)
         expected = images[1](torch.from_numpy(PICTURES)).detach().numpy()
         np.testing.assert_allclose(loaded.predict({"images": PICTURES})[0], expected, rtol=1e-5, atol=1e-6)
 

@@ -103,7 +103,7 @@ class TestRandomWeights:
             assert torch.equal(tensor.log2(), tensor.log2().round())
 
 
-class Branch(torch.nn.Module):
+class Branch(torch.nn.Module):  # type: ignore[misc]  # PyTorch's types are not looked at
     def __init__(self) -> None:
         super().__init__()
         self.conv, self.norm = torch.nn.Conv2d(4, 4, 3, padding=1, bias=False), torch.nn.BatchNorm2d(4)

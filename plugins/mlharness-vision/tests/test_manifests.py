@@ -64,7 +64,8 @@ def test_the_photographs_are_there_and_labelled(locate: Callable[[str], Path]) -
     options = read("datasets", "photos")["options"]
     dataset = open_images(options, None, locate)
     dataset.check()
-    assert [dataset.label(index) for index in range(len(dataset))] == [872, 281, 967]
+    assert [dataset.label(index) for index in range(len(dataset))] == [872, 281, 967, 698]
+    assert {item.file.split("/")[2] for item in dataset.items} == {"skimage", "sklearn"}
     for item in dataset.items:
         with Image.open(item.path) as image:
             assert min(image.size) >= 256, item.file

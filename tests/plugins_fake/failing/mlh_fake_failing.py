@@ -119,6 +119,12 @@ def same(outputs: list[Array]) -> list[Array]:
     return outputs
 
 
+def scale_by_process(least: float) -> Callable[[list[Array]], list[Array]]:
+    """Multiply by a factor that is another one in each process: between ``least`` and 1."""
+    factor = np.float32(least + (1 - least) * (os.getpid() % 97) / 97)
+    return lambda outputs: [output * factor for output in outputs]
+
+
 FAULTS: dict[str, Callable[[list[Array]], list[Array]]] = {
     "raise": explode,
     "raise-in-a-later-run": explode_in_a_later_run,
@@ -138,6 +144,8 @@ FAULTS: dict[str, Callable[[list[Array]], list[Array]]] = {
     "other-shape": lambda outputs: [np.repeat(output, 2, axis=1) for output in outputs],
     "no-outputs": lambda outputs: [],
     "one-too-many": lambda outputs: [*outputs, *outputs],
+    "another-model": scale_by_process(0.0),
+    "rounds-otherwise": scale_by_process(0.9999),
     "twice": same,
     "never": same,
 }

@@ -18,6 +18,9 @@ from mlharness.testing import (
     SourceConformance,
     StepConformance,
 )
+from tests.unit.manifest.test_download import SHA256, URI, Server, server
+
+__all__ = ["server"]  # a fixture, which pytest finds here
 
 
 class TestNull(FrameworkConformance):
@@ -29,6 +32,10 @@ class TestNull(FrameworkConformance):
 
     def bad_models(self, folder: Path) -> Sequence[Model]:
         return [Model("nothing", ())]
+
+    def wrong_batches(self, inputs: Sequence[TensorSpec], count: int) -> Sequence[Mapping[str, Array]]:
+        """None: it is there to cost nothing, and looks at no array."""
+        return ()
 
 
 class TestNullDataSet(DataSetConformance):
@@ -66,14 +73,21 @@ class TestScale(StepConformance):
     def make_arrays(self) -> Arrays:
         return (np.arange(16, dtype=np.uint8).reshape(4, 4),)
 
+    def bad_arrays(self) -> Sequence[Arrays]:
+        return [(np.array(["text"]),)]
+
 
 class TestReshape(StepConformance):
     step = "tensor.reshape"
-    parameters: Mapping[str, Any] = {"shape": [1, -1]}
+    parameters: Mapping[str, Any] = {"shape": [1, 6]}
+    bad_parameters = ({}, {"shape": 6})
     gives = (("int32", (1, 6)),)
 
     def make_arrays(self) -> Arrays:
         return (np.arange(6, dtype=np.int32).reshape(2, 3),)
+
+    def bad_arrays(self) -> Sequence[Arrays]:
+        return [(np.arange(7),)]
 
 
 class TestCast(StepConformance):
@@ -85,6 +99,9 @@ class TestCast(StepConformance):
     def make_arrays(self) -> Arrays:
         return (np.arange(5, dtype=np.float32),)
 
+    def bad_arrays(self) -> Sequence[Arrays]:
+        return [(np.array(["text"]),)]
+
 
 class TestArgmax(StepConformance):
     step = "tensor.argmax"
@@ -92,6 +109,9 @@ class TestArgmax(StepConformance):
 
     def make_arrays(self) -> Arrays:
         return (np.random.default_rng(3).random((6, 4), np.float32),)
+
+    def bad_arrays(self) -> Sequence[Arrays]:
+        return [(np.zeros(4, np.float32),)]
 
 
 class TestTop1(MetricConformance):
@@ -133,14 +153,17 @@ class TestPackage(SourceConformance):
 
 
 class TestHttps(SourceConformance):
-    """A file that has been fetched lies in the cache."""
+    """A file that has been fetched lies in the cache; the web is a server of this process."""
 
     scheme = "https"
     bad_uris = ("https://example.org/without-a-checksum",)
 
     @pytest.fixture(autouse=True)
-    def _cache(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def _cache(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
         monkeypatch.setenv("MLH_CACHE_DIR", str(tmp_path / "cache"))
+
+    def fetchable_uri(self, folder: Path) -> tuple[str, str]:
+        return URI, SHA256
 
     def make_uri(self, folder: Path) -> tuple[str, str]:
         sha256 = hashlib.sha256(b"weights").hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +42,12 @@ class Bench:
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
+        self.earlier: list[int] = []
         self.ends: list[dict[str, Any] | BaseException] = []
 
-    def __call__(self, request: Request) -> dict[str, Any]:
+    def __call__(self, request: Request, earlier: Sequence[Any] = ()) -> dict[str, Any]:
         self.requests.append(request)
+        self.earlier.append(len(earlier))
         end = self.ends.pop(0) if self.ends else a_result(**VALID)
         if isinstance(end, BaseException):
             raise end
@@ -154,6 +156,7 @@ class TestMistakes:
             (["null", "--label", "=a"], "--label '=a' is no label"),
             (["null", "--user-conf", "missing"], "missing"),
             (["null", "--dataset", "missing"], "missing"),
+            (["null", "--device", "gpu", "--dry-run"], "--device 'gpu' is no device"),
             (["null", "--require-quality", "B", "--mode", "accuracy"], "--require-quality"),
             (["null", "--scenaroi", "Offline"], "--scenaroi"),
         ],
@@ -166,6 +169,9 @@ class TestMistakes:
         assert error["remedy"]
         assert "Traceback" not in ran.err
         assert bench.requests == []
+
+    def test_a_model_of_a_plugin_that_is_blocked(self, mlh: Mlh, bench: Bench) -> None:
+        assert "Blocked: builtin-manifests." in mlh("bench", "null", "--block", "builtin-manifests").err
 
     def test_a_model_without_a_data_set(self, mlh: Mlh, bench: Bench, tmp_path: Path) -> None:
         manifest = {"kind": "model", "name": "m", "version": "1", "framework": {"name": "null"}}
@@ -265,6 +271,7 @@ class TestRepeat:
         assert self.run(mlh, bench, a_result(**VALID)).document["status"] == "valid"
         results = self.run(mlh, bench, a_result(**VALID), a_result(**INVALID), a_result(**VALID)).document["results"]
         assert [result["status"] for result in results] == ["valid", "invalid", "valid"]
+        assert bench.earlier[-3:] == [0, 1, 2], "each is held against those before it"
 
     @pytest.mark.parametrize(
         ("ends", "code"),
@@ -287,11 +294,11 @@ class TestRepeat:
         self, mlh: Mlh, bench: Bench, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         seen: list[set[Any]] = []
-        answer: Callable[[Request], dict[str, Any]] = bench.__call__
+        answer: Callable[[Request, Sequence[Any]], dict[str, Any]] = bench.__call__
 
-        def look(request: Request) -> dict[str, Any]:
+        def look(request: Request, earlier: Sequence[Any]) -> dict[str, Any]:
             seen.append(set(request.plugins.manager.get_plugins()))
-            return answer(request)
+            return answer(request, earlier)
 
         monkeypatch.setattr(bench_module, "bench", look)
         mlh("bench", "null", "--repeat", "2")

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mlharness.cli.init import check_name, compatible_versions, render
+from mlharness.cli.init import check_free, check_name, compatible_versions, render
 from mlharness.errors import UserError
+from mlharness.plugins import build_manager
+from tests.fakes import install_fakes
 from tests.unit.cli.conftest import Mlh
 
 if sys.version_info >= (3, 11):
@@ -24,7 +26,8 @@ WRITTEN = (".py", ".toml", ".md", ".yaml", ".csv", ".typed")
 def test_the_example_is_what_init_writes() -> None:
     found = [path for path in EXAMPLE.rglob("*") if path.suffix in WRITTEN and ".pytest_cache" not in path.parts]
     there = {path.relative_to(EXAMPLE).as_posix(): path.read_text("utf-8") for path in found}
-    remedy = "write it anew: rm -r plugins/mlharness-example && mlh init plugin example --output plugins"
+    block = "MLH_BLOCK_PLUGINS=mlharness-example"
+    remedy = f"write it anew: rm -r plugins/mlharness-example && {block} mlh init plugin example --output plugins"
     assert there == render("example"), remedy
 
 
@@ -67,6 +70,35 @@ def test_a_folder_that_cannot_be_made_is_a_message(mlh: Mlh, tmp_path: Path) -> 
 def test_bad_names_are_refused(name: str) -> None:
     with pytest.raises(UserError, match="cannot name a plugin"):
         check_name(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("null", "a name of mlharness's own plugins"),
+        ("mlharness-onnxruntime", "a name of mlharness's own plugins"),
+        ("torch", "a name of mlharness's own plugins"),
+        ("mlharness", "a name of mlharness's own plugins"),
+        ("builtin-table", "a name of the plugin builtin-table, which is installed"),
+    ],
+)
+def test_names_that_are_taken_are_refused(mlh: Mlh, tmp_path: Path, name: str, reason: str) -> None:
+    ran = mlh("init", "plugin", name, "--output", str(tmp_path / "new"))
+    assert ran.code == 2
+    assert reason in ran.err
+    assert f"Choose another, as 'my-{name.removeprefix('mlharness-')}'" in ran.err
+    assert not (tmp_path / "new").exists()
+
+
+def test_names_of_installed_plugins_and_their_frameworks_are_refused_unless_blocked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    entries = install_fakes(monkeypatch, tmp_path / "site", "failing")
+    plugins, blocked = (build_manager(entry_points=entries, block=names) for names in ([], ["mlh-fake-failing"]))
+    for name, reason in (("failing", "a framework of mlh-fake-failing"), ("mlh-fake-failing", "the plugin mlh-fake")):
+        with pytest.raises(UserError, match=f"it is a name of {reason}"):
+            check_free(name, plugins)
+        check_free(name, blocked)
 
 
 def test_misspelt_kind_is_answered(mlh: Mlh) -> None:

@@ -172,3 +172,10 @@ def test_every_command_of_the_table_has_a_module_and_the_common_options(name: st
         assert leaf.help, f"{name} has no help"
         options = {option for param in leaf.params for option in param.opts}
         assert set(COMMON) <= options
+
+
+@pytest.mark.parametrize("group", ["trust", "init"])
+def test_a_group_without_a_command_prints_its_help(mlh: Mlh, group: str) -> None:
+    ran = mlh(group)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == mlh(group, "--help").out

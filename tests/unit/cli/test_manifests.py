@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from click.shell_completion import ShellComplete
@@ -15,8 +13,9 @@ from mlharness.errors import ManifestError, UserError, did_you_mean
 from mlharness.manifest.documents import DataSetManifest, FrameworkWish, ModelFile, ModelManifest, Origin
 from mlharness.manifest.library import ManifestLibrary
 from mlharness.manifest.trust import user_trust
+from mlharness.plugins import build_manager
 from mlharness.providers import TensorSpec
-from mlharness.registrars import Catalog, ManifestRegistrar
+from mlharness.registrars import ManifestRegistrar
 from mlharness.resources import resource_folder
 from tests.unit.cli.conftest import Mlh
 
@@ -122,6 +121,30 @@ def test_the_shell_completes_commands_and_names() -> None:
     assert completions("completion", incomplete="z") == ["plain:zsh"]
 
 
+@pytest.mark.parametrize(
+    ("words", "incomplete", "found"),
+    [
+        (("bench", "m", "--framework"), "nu", ["null"]),
+        (("bench", "m", "--block"), "builtin-t", ["builtin-table", "builtin-tensor"]),
+        (("bench", "m", "--device"), "cp", ["cpu"]),
+        (("bench", "m", "--device"), "x", []),
+        (("bench", "m", "--profile"), "", ["ci", "nightly"]),
+        (("bench", "m", "--framework", "null", "--option"), "", ["largest_batch="]),
+        (("bench", "null", "--option"), "lar", ["largest_batch="]),
+        (("bench", "m", "--framework", "nobody", "--option"), "", []),
+        (("models", "inspect", "m", "--framework"), "nu", ["null"]),
+    ],
+)
+@pytest.mark.usefixtures("_shipped")
+def test_the_shell_completes_values_of_options(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: tuple[str, ...], incomplete: str, found: list[str]
+) -> None:
+    (tmp_path / "mlharness.toml").write_text("[profiles.nightly.bench]\n[profiles.ci.bench]\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLH_CONFIG_DIR", str(tmp_path / "none"))
+    assert completions(*words, incomplete=incomplete) == [f"plain:{name}" for name in found]
+
+
 def test_completion_is_silent_when_names_cannot_be_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mlharness.cli.discovery.library", lambda: 1 / 0)
     assert completions("models", "show", incomplete="le") == ["file:le"]
@@ -158,7 +181,7 @@ class Problem:
         return f"{self.file}:{self.line}: {self.key}: no such key"
 
 
-def check_manifest(path: Path) -> list[Problem]:
+def check_file(path: Path, library: ManifestLibrary) -> list[Problem]:
     if path.stem == "missing":
         raise UserError(f"{path} is not there", "Check the spelling.")
     return [Problem(path)] * 2 if path.stem == "bad" else []
@@ -166,9 +189,7 @@ def check_manifest(path: Path) -> list[Problem]:
 
 @pytest.fixture
 def _checker(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = ModuleType("mlharness.manifest.reading")
-    monkeypatch.setattr(module, "check_manifest", check_manifest, raising=False)
-    monkeypatch.setitem(sys.modules, "mlharness.manifest.reading", module)
+    monkeypatch.setattr("mlharness.manifest.provided.check_file", check_file)
 
 
 @pytest.mark.usefixtures("_checker")
@@ -210,7 +231,7 @@ def test_trust_is_listed_and_withdrawn(mlh: Mlh, tmp_path: Path) -> None:
 @pytest.fixture
 def _shipped(monkeypatch: pytest.MonkeyPatch) -> None:
     """The real library, on the manifests of mlharness itself."""
-    catalog = Catalog()
+    catalog = build_manager(allow=["builtin-null"]).catalog
     ManifestRegistrar(catalog, "builtin-manifests").folder(resource_folder("manifests"))
     monkeypatch.setattr("mlharness.cli.discovery.library", lambda block=(): ManifestLibrary(catalog))
 

@@ -31,11 +31,11 @@ DATASET = 'kind: dataset\nname: d\nversion: "1"\nprovider: "null"\noptions: {cou
     ("old", "new", "place"),
     [
         ('name: "null"\n  options', "name: nul\n  options", "5: framework.name: no framework is named 'nul'"),
-        ("largest_batch", "biggest", "6: framework.options: framework 'null' has no option 'biggest'"),
+        ("largest_batch", "biggest", "6: framework.options.biggest: framework 'null' has no such option"),
         ('dataset: "null"', "dataset: nowhere", "9: dataset: no data set is named 'nowhere'"),
         ('dataset: "null"', "dataset: ./nowhere.yaml", "9: dataset: there is no file "),
         ("top1", "top2", "10: metric.name: no metric is named 'top2'"),
-        ("{name: top1}", "{name: top1, options: {a: 1}}", "10: metric.options: metric 'top1' has no option 'a'"),
+        ("{name: top1}", "{name: top1, options: {a: 1}}", "10: metric.options.a: metric 'top1' has no such option"),
         ('dataset: "null"\n', "", "1: dataset: the manifest of m names no data set"),
         ("inputs:", "model: {files: [m.yaml, gone.onnx]}\ninputs:", "7: model.files[1]: there is no file gone.onnx"),
         ("inputs:", "model:\n  files:\n  - s5://b\ninputs:", "9: model.files[0]: s5://b: no source is named 's5'"),
@@ -54,7 +54,7 @@ def test_what_a_manifest_asks_for_and_nobody_has(mlh: Mlh, tmp_path: Path, old: 
     ("old", "new", "place"),
     [
         ('provider: "null"', "provider: nul", "4: provider: no "),
-        ("count", "number", "5: options: data set 'd' has no option 'number'"),
+        ("count", "number", "5: options.number: data-set kind 'null' has no such option"),
     ],
 )
 def test_what_a_data_set_asks_for_and_nobody_has(mlh: Mlh, tmp_path: Path, old: str, new: str, place: str) -> None:
@@ -93,7 +93,7 @@ def test_values_of_a_configuration_file(
     monkeypatch.chdir(tmp_path)
     ran = mlh("bench", "null", "--dry-run")
     assert ran.code == 2
-    assert ran.err.startswith(f"Error: {file}: [bench]: {key}")
+    assert ran.err.startswith(f"Error: {file}:2: [bench]: {key}")
 
 
 def test_a_profiles_value_is_blamed_on_the_profile(mlh: Mlh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +102,7 @@ def test_a_profiles_value_is_blamed_on_the_profile(mlh: Mlh, tmp_path: Path, mon
     monkeypatch.chdir(tmp_path)
     assert mlh("bench", "null", "--dry-run").code == 0
     ran = mlh("bench", "null", "--dry-run", "--profile", "ci")
-    assert ran.err.startswith(f"Error: {file}: [profiles.ci.bench]: label: --label 'x'")
+    assert ran.err.startswith(f"Error: {file}:4: [profiles.ci.bench]: label: --label 'x'")
 
 
 def test_the_command_lines_own_mistake_is_not_blamed_on_the_file(
@@ -134,3 +134,23 @@ def test_a_user_confs_lines_are_those_of_an_editor(mlh: Mlh, tmp_path: Path) -> 
     path.write_bytes("# a\u2028b\x1e\r\n*.*.min_duration = 1\r\nnonsense\r\n".encode())
     ran = mlh("bench", "null", "--dry-run", "--user-conf", str(path))
     assert ran.err.startswith(f"Error: {path}:3: 'nonsense' is not a setting")
+
+
+def test_everything_that_is_wrong_is_told_at_once(mlh: Mlh, tmp_path: Path) -> None:
+    path = tmp_path / "m.yaml"
+    path.write_text(MANIFEST.replace("version", "versoin").replace("top1", "top2").replace("largest", "biggest"))
+    keys = ["version", "versoin", "framework.options.biggest_batch", "metric.name"]
+    for words in (("validate",), ("bench", "--dry-run")):
+        ran = mlh(*words, str(path))
+        told = (ran.out or ran.err.removeprefix("Error: ")).splitlines()
+        assert ran.code == 2
+        assert [line.split(": ")[1] for line in told if line.startswith(str(path))] == keys
+
+
+def test_a_plugin_that_is_blocked_may_have_what_is_missing(mlh: Mlh, tmp_path: Path) -> None:
+    path = tmp_path / "m.yaml"
+    path.write_text(MANIFEST)
+    for words in (("validate",), ("bench", "--dry-run")):
+        ran = mlh(*words, str(path), "--block", "builtin-accuracy")
+        assert f"{path}:10: metric.name: no metric is named 'top1' (allowed: none)" in ran.out + ran.err
+        assert "Blocked: builtin-accuracy." in ran.err

@@ -81,8 +81,12 @@ def test_it_is_an_observer_as_pluggy_knows_it() -> None:
     [
         (phase("load"), at(0, 12.4), 0.0, "12 s"),
         (phase("load"), at(77, 12.4), 9.0, "12 s"),
+        (phase(detail="search, trial 1: Server, performance"), at(90, 2.0), 45.0, "90 queries, 45/s, 2 s"),
+        (phase(detail="SingleStream, accuracy"), at(90, 2.0, 180), 45.0, "90 of 180 queries, 45/s, 2 s, 2 s left"),
+        (phase(detail="MultiStream, performance, 8 samples a query"), at(80, 2.0), 40.0, "80 samples, 40/s, 2 s"),
+        (phase(detail="Offline, performance"), at(80, 2.0), 40.0, "80 samples, 40/s, 2 s"),
         (phase(expected_s=60.0), at(12345, 20.0), 1234.5, "12,345 samples, 1,234/s, 20 s, 40 s left"),
-        (phase(expected_s=60.0), at(12345, 61.0), 1234.5, "12,345 samples, 1,234/s, 61 s, 0 s left"),
+        (phase(expected_s=60.0), at(12345, 61.0), 1234.5, "12,345 samples, 1,234/s, 61 s"),
         (phase("samples"), at(250, 5.0, 1000), 50.0, "250 of 1,000 samples, 50/s, 5 s, 15 s left"),
         (phase("samples"), at(250, 5.0, 1000), 0.0, "250 of 1,000 samples, 0/s, 5 s"),
         (phase("fetch"), at(2048, 1.0, 1024), 2048.0, "2,048 of 1,024 bytes, 2,048/s, 1 s, 0 s left"),
@@ -156,7 +160,7 @@ class TestTerminal:
         screen.progress(phase("measure", "Server", 10.0), at(50, 5.0), 10.0)
         drawn = stream.getvalue()
         assert "measure" in drawn
-        assert "50 samples, 10/s, 5 s, 5 s left" in drawn
+        assert "50 queries, 10/s, 5 s, 5 s left" in drawn
         screen.close()
         screen.close()
         assert stream.getvalue().count("\x1b[?25l") == stream.getvalue().count("\x1b[?25h"), "the cursor is back"

@@ -76,9 +76,15 @@ def test_one_query_is_not_called_many() -> None:
     assert one["completed"] == "200 samples in one query"
 
 
-@pytest.mark.parametrize(("scenario", "unit"), [("Offline", "500.0 us a sample"), ("Server", "1000.0 us a query")])
-def test_the_harness_cost(scenario: str, unit: str) -> None:
-    plan = {"test": {"scenario": scenario}}
+@pytest.mark.parametrize(
+    ("scenario", "instances", "unit"),
+    [
+        ("Offline", 1, "500.0 us a sample, with LoadGen's completion call"),
+        ("Server", 2, "1000.0 us a query, summed over 2 instances, with LoadGen's completion call"),
+    ],
+)
+def test_the_harness_cost(scenario: str, instances: int, unit: str) -> None:
+    plan = {"test": {"scenario": scenario}, "host": {"instances": instances}}
     assert dict(rows(result(plan, performance=done())))["harness"] == unit
     with_floor = dict(rows(result(plan, performance=done(), null_floor_us=3.25)))
     assert with_floor["harness"] == f"{unit} (null floor 3.2 us)"
@@ -103,7 +109,8 @@ def test_the_set_up() -> None:
     plan: dict[str, Any] = {"batching": (16, 0), "host": {"instances": 3, "threads": 2}}
     shown = setup(result(plan, performance=done()))
     assert shown.startswith("null 1.2, 3 x 2 threads, batch 16, zeros (8 samples), ")
-    assert setup(result(failure="boom")).startswith("null ?, ")
+    assert setup(result(failure="boom")).startswith("null, 2 x 1 threads, batch 4, zeros, ")
+    assert setup({**result(failure="boom"), "system": {}}).endswith(", zeros")
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,11 @@ from hypothesis import strategies as st
 
 from mlharness.errors import ManifestError
 from mlharness.manifest.documents import DataSetManifest, ModelManifest
+from mlharness.manifest.library import ManifestLibrary
 from mlharness.manifest.located import parse_located
+from mlharness.manifest.provided import find_unprovided
 from mlharness.manifest.reading import check_located, make_manifest, read_manifest
+from mlharness.plugins import build_manager
 
 VALID: dict[str, Any] = {
     "kind": "model",
@@ -95,6 +98,9 @@ def test_any_mapping(data: dict[str, Any], kind: str) -> None:
     outcome(yaml.safe_dump({**data, "kind": kind}))
 
 
+CATALOG = build_manager(allow=["builtin-sources", "builtin-tensor", "builtin-accuracy", "builtin-null"]).catalog
+
+
 def paths(value: Any, prefix: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     yield prefix
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -121,9 +127,9 @@ def test_a_valid_manifest_with_one_value_replaced(place: tuple[dict[str, Any], t
     except ManifestError:
         return
     lines = text.count("\n") + 1
-    found = check_located(located)
+    found = [*check_located(located), *find_unprovided(located, ManifestLibrary(CATALOG))]
     assert all(1 <= problem.line <= lines and str(problem).isprintable() for problem in found)
-    assert bool(found) == isinstance(outcome(text), ManifestError)
+    assert bool(check_located(located)) == isinstance(outcome(text), ManifestError)
 
 
 @_CALM

@@ -115,11 +115,11 @@ def test_one_name_twice_in_one_plugin_is_not_mended_by_blocking(catalog: Catalog
 
 
 def test_the_other_kind(catalog: Catalog, tmp_path: Path) -> None:
-    with pytest.raises(ManifestError, match="is the manifest of a data set, and a model is wanted"):
+    with pytest.raises(ManifestError, match=r"\.yaml:1: kind: dataset, and the manifest of a model is wanted"):
         ManifestLibrary(catalog).model(str(tmp_path / "one/datasets/d.yaml"))
     (tmp_path / "two/models/odd.yaml").write_text(dataset_text("odd"), "utf-8")
     [odd] = [entry for entry in ManifestLibrary(catalog).models() if entry.name == "odd"]
-    assert "a model is wanted" in odd.error
+    assert "the manifest of a model is wanted" in odd.error
 
 
 def test_a_name_is_found_without_checking_every_file(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,7 +111,7 @@ def test_code_that_attributes_name_for_a_framework_needs_trust_too(store: TrustS
     named = replace(manifest(step=NAMED), attributes={"torch": {"model": "package.module:name"}})
     for keys in ((), ("other.model",), ("torch.code",), ("torch.model.name",)):
         require_trust(named, False, store, keys)
-    with pytest.raises(TrustError, match=r"m\.yaml names Python \(attributes\.torch\.model\)") as raised:
+    with pytest.raises(TrustError, match=r"m\.yaml: attributes\.torch\.model: Python that would run") as raised:
         require_trust(named, False, store, ("other.model", "torch.model"))
     assert "--trust" in raised.value.remedy
     require_trust(replace(named, origin=Origin(Path("m.yaml"), ONE, "one")), False, store, ("torch.model",))
@@ -121,7 +121,7 @@ def test_code_that_attributes_name_for_a_framework_needs_trust_too(store: TrustS
 
 @pytest.mark.parametrize("stage", ["preprocess", "postprocess"])
 def test_other_python_needs_trust_once(store: TrustStore, stage: str) -> None:
-    with pytest.raises(TrustError, match=r"m\.yaml holds Python") as raised:
+    with pytest.raises(TrustError, match=r"m\.yaml: p(re|ost)process\[0\]: Python that would run") as raised:
         require_trust(manifest(stage=stage), False, store)
     assert "Read m.yaml" in raised.value.remedy
     assert "--trust" in raised.value.remedy

@@ -14,6 +14,9 @@ LATENCIES = {
 }
 GOOD: dict[str, Any] = {
     "result_validity": "VALID",
+    "result_min_duration_met": True,
+    "result_min_queries_met": True,
+    "result_perf_constraints_met": True,
     "result_query_count": 100,
     "early_stopping_met": True,
     "early_stopping_latency_ss": 2500,
@@ -25,13 +28,22 @@ GOOD: dict[str, Any] = {
 
 
 def a_measured(
-    directory: Path, errors: tuple[str, ...] = (), rate: float = 1.0, throughput: float = 500.0, **values: Any
+    directory: Path,
+    errors: tuple[str, ...] = (),
+    rate: float = 1.0,
+    throughput: float = 500.0,
+    alone_ns: int = 2000,
+    **values: Any,
 ) -> Measured:
     """A VALID test of any scenario but MultiStream; ``values`` change LoadGen's log."""
     prepared = {
         "event": "prepared",
-        "calibration": {"query_latency_ns": 2000, "samples_per_second": throughput},
-        "settings": {"server_target_qps": rate},
+        "calibration": {"query_latency_ns": alone_ns, "samples_per_second": throughput},
+        "settings": {
+            "server_target_qps": rate,
+            "server_target_latency_ns": 15_000_000,
+            "server_target_latency_percentile": 0.99,
+        },
         "framework_version": "1.2",
         "dataset_count": 8,
         "switch_interval_s": 0.0005,

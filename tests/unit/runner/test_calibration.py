@@ -80,6 +80,15 @@ def test_a_fast_model_is_measured_for_long_enough(monkeypatch: pytest.MonkeyPatc
     assert found.samples_per_second == pytest.approx(100_000)
 
 
+def test_servers_latency_is_that_of_a_query_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two workers that answer side by side halve the time per query, and not that of one."""
+    executor = FakeExecutor(2e6)
+    monkeypatch.setattr(calibration, "perf_counter_ns", executor.clock)
+    monkeypatch.setattr(calibration, "calibrate_rate", lambda burst, executor, samples: Calibration(1_000_000, 1000.0))
+    found = calibrate(cast("Executor", executor), range(5), "Server", 8)
+    assert found == Calibration(2_000_000, 1000.0)
+
+
 def test_one_that_costs_nothing_comes_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock too coarse to see a query at all."""
     executor = FakeExecutor(0)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlharness.plan import RunPlan
@@ -121,7 +121,6 @@ def test_single_stream_runs_on_the_calling_thread() -> None:
 
 
 @pytest.mark.parametrize("scenario", ["MultiStream", "Offline"])
-@settings(deadline=None)
 @given(sizes=st.lists(st.integers(1, 50), max_size=4), instances=st.integers(1, 4), batch_size=st.integers(1, 16))
 def test_slices_hold_every_sample_once_and_are_no_larger_than_a_batch(
     scenario: str, sizes: list[int], instances: int, batch_size: int
@@ -169,7 +168,6 @@ def test_ragged_samples_are_ordered_by_shape_so_that_batches_are_full() -> None:
 class TestBatching:
     """Server."""
 
-    @settings(deadline=None)
     @given(
         count=st.integers(0, 60),
         instances=st.integers(1, 3),

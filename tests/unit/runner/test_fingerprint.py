@@ -8,8 +8,9 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from mlharness.likeness import PROJECTIONS
 from mlharness.providers import Array, TensorSpec
-from mlharness.runner.fingerprint import PROJECTIONS, SAMPLES, fingerprint
+from mlharness.runner.fingerprint import SAMPLES, fingerprint
 from mlharness.runner.worker import Worker
 from tests.unit.runner.making import X, Y
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlharness.errors import RunError, UserError
@@ -68,7 +68,6 @@ class TestGather:
         assert np.shares_memory(view, columns(library)[0])
         assert np.array_equal(library.gather([2, 9], library.buffers(2))["x"], rows([2, 9]))
 
-    @settings(deadline=None)
     @given(st.permutations(range(12)), st.data())
     def test_any_order_of_any_samples(self, order: list[int], data: st.DataObject) -> None:
         library = loaded(order[:8])

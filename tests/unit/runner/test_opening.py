@@ -189,3 +189,39 @@ class TestDataSets:
         self.register(plugins, lambda options, count, locate: Torn(5))
         with pytest.raises(kind, match="picture 3 is torn"):
             open_dataset(self.plan(tmp_path), plugins)
+
+    MANIFEST = (
+        'kind: dataset\nname: zeros\nversion: "1"\nprovider: mine\noptions:\n  file: rows.csv\n'
+        "  items:\n    - {file: a.png, label: 1}\n    - {file: b.png, label: 2}\n  rows: [1, 2]\n"
+    )
+
+    @pytest.mark.parametrize(
+        ("asks", "says", "told"),
+        [
+            ("b.png", "", "9: options.items[1].file: there is no file b.png (looked for {folder}/b.png)"),
+            ("a.png", "image 'a.png' cannot be read", "8: options.items[0].file: image 'a.png' cannot be read"),
+            ("a.png", "{folder}/a.png is torn", "8: options.items[0].file: {folder}/a.png is torn"),
+            ("", "kind 'mine': items has nothing to use", "7: options.items: kind 'mine': items has nothing to use"),
+            ("", "items[1] has no 'label'", "9: options.items[1]: items[1] has no 'label'"),
+            ("", "rows is [2, 1]", "10: options.rows: rows is [2, 1]"),
+            ("", "nothing fits", "5: options: nothing fits"),
+            ("a.png", "nothing fits", "5: options: nothing fits"),
+        ],
+    )
+    def test_an_error_says_where_its_cause_stands(
+        self, plugins: Plugins, tmp_path: Path, asks: str, says: str, told: str
+    ) -> None:
+        def open_(options: Mapping[str, Any], count: int | None, locate: Callable[[str], Path]) -> FakeDataSet:
+            if asks:
+                locate(asks)
+            raise UserError(says.format(folder=tmp_path), "Mend it.")
+
+        (tmp_path / "a.png").write_text("")
+        (tmp_path / "d.yaml").write_text(self.MANIFEST)
+        self.register(plugins, open_)
+        dataset = replace(a_plan().dataset, provider="mine", options={"file": "rows.csv", "items": [], "rows": []})
+        plan = a_plan(dataset=dataset, host={"dataset_manifest": str(tmp_path / "d.yaml")})
+        with pytest.raises(UserError) as raised:
+            open_dataset(plan, plugins)
+        assert raised.value.message == f"{tmp_path / 'd.yaml'}:{told.format(folder=tmp_path)}"
+        assert raised.value.remedy

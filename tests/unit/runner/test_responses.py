@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlharness.errors import RunError
@@ -29,7 +29,6 @@ def ints(count: int, width: int = 2) -> Array:
 class TestFixed:
     """Rows of one shape."""
 
-    @settings(deadline=None)
     @given(st.lists(st.integers(1, 6), min_size=1, max_size=5), st.sampled_from([(), (3,), (2, 2), (0,), (0, 7)]))
     def test_the_bytes_of_batch_after_batch(self, sizes: list[int], shape: tuple[int, ...]) -> None:
         writer = FixedWriter(ResponseSpec("float32", shape), 6)

@@ -24,6 +24,7 @@ from mlharness.userconf import read_user_conf
 from tests.unit.runner.making import a_plan
 
 CALIBRATION = Calibration(query_latency_ns=1_000_000, samples_per_second=1000.0)
+SLOW = Calibration(query_latency_ns=400_000_000, samples_per_second=20.0)
 _PROGRAM = """
 import json, sys
 import msgspec
@@ -183,3 +184,32 @@ def test_mlperfs_rules_have_minima(key: str) -> None:
     less = SimpleNamespace(**{**vars(rules), key: getattr(rules, key) - 1})
     with pytest.raises(UserError, match=f"{key} is .* at least"):
         loadgen.check_mlperf_minima(less, rules)
+
+
+def asked(**settings: Any) -> SimpleNamespace:
+    return SimpleNamespace(**{"min_duration_ms": 10_000, "min_query_count": 1, **settings})
+
+
+@pytest.mark.parametrize(
+    ("scenario", "settings", "calibration", "seconds"),
+    [
+        ("SingleStream", {"min_query_count": 64}, CALIBRATION, 10.0),
+        ("SingleStream", {"min_query_count": 64}, SLOW, 25.6),
+        ("MultiStream", {"min_query_count": 662}, SLOW, 264.8),
+        ("Server", {"min_query_count": 662, "server_target_qps": 500.0}, CALIBRATION, 10.0),
+        ("Server", {"min_query_count": 662, "server_target_qps": 10.0}, SLOW, 66.2),
+        ("Server", {"min_query_count": 662, "server_target_qps": 200.0}, SLOW, 100.0),
+        ("Offline", {"offline_expected_qps": 1500.0}, CALIBRATION, 16.5),
+        ("Offline", {"offline_expected_qps": 30.0, "min_query_count": 24_576}, SLOW, 1228.8),
+    ],
+)
+def test_how_long_a_test_should_last(
+    scenario: str, settings: dict[str, Any], calibration: Calibration, seconds: float
+) -> None:
+    assert loadgen.expected_seconds(asked(**settings), scenario, calibration) == pytest.approx(seconds)
+
+
+def test_a_model_that_mlperf_judges_by_tokens_is_refused_by_its_rules_and_judged_by_samples_without_them() -> None:
+    assert ask(plan("Server", mlperf_model="llama2-70b"))["use_token_latencies"] is False
+    with pytest.raises(AssertionError, match=r"UserError: mlperf\.conf's use_token_latencies for llama2-70b"):
+        ask(plan("Server", rules="mlperf", mlperf_model="llama2-70b"))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import _thread
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
+from unittest import SkipTest
 
 import numpy as np
 import pytest
@@ -15,7 +17,8 @@ from mlharness.errors import UserError
 from mlharness.plugins import Plugins
 from mlharness.providers import Array, Model, Option, TensorSpec
 from mlharness.registrars import Catalog, FrameworkRegistrar
-from mlharness.testing import FrameworkConformance
+from mlharness.testing import FrameworkConformance, effort, frameworks
+from mlharness.testing.growth import growth_over
 from tests.unit.testing.broken import checks_of, fails, only, run_check
 
 SPEC_IN = TensorSpec("x", "float32", (None, 4))
@@ -35,6 +38,8 @@ class Doubling:
     outputs: Any = (SPEC_OUT,)
 
     def predict(self, batch: dict[str, Array]) -> list[Array]:
+        if batch["x"].shape[1:] != (4,):
+            raise ValueError("not four")
         return [batch["x"] * np.float32(2)]
 
     def close(self) -> Any:
@@ -104,6 +109,40 @@ class Inventing(Doubling):
         return [batch.get("x", np.zeros((1, 4), np.float32)) * np.float32(2)]
 
 
+class Reusing(Doubling):
+    def __init__(self) -> None:
+        self.buffer = np.empty((16, 4), np.float32)
+
+    def predict(self, batch: dict[str, Array]) -> list[Array]:
+        return [np.multiply(batch["x"], np.float32(2), out=self.buffer[: len(batch["x"])])]
+
+
+class Shapeless(Doubling):
+    def predict(self, batch: dict[str, Array]) -> list[Array]:
+        return [batch["x"] * np.float32(2)]
+
+
+class Rankless(Doubling):
+    def predict(self, batch: dict[str, Array]) -> list[Array]:
+        return super().predict({"x": np.resize(batch["x"], (len(batch["x"]), 4))} if batch["x"].ndim < 2 else batch)
+
+
+class Illiterate(Doubling):
+    def predict(self, batch: dict[str, Array]) -> list[Array]:
+        return [np.zeros(batch["x"].shape, np.float32)] if batch["x"].dtype.kind == "U" else super().predict(batch)
+
+
+class NativeThreads(Doubling):
+    """Threads of which Python knows nothing."""
+
+    def predict(self, batch: dict[str, Array]) -> list[Array]:
+        lock = _thread.allocate_lock()
+        lock.acquire()
+        KEPT.append(lock)
+        _thread.start_new_thread(lock.acquire, ())
+        return super().predict(batch)
+
+
 class Looping(Doubling):
     def predict(self, batch: dict[str, Array]) -> list[Array]:
         rows = []
@@ -159,6 +198,7 @@ def register(catalog: Catalog, given: dict[str, Any]) -> None:
     FrameworkRegistrar(catalog, "fakes").framework("fake", **given)
 
 
+WIDE: dict[str, Any] = {"options": (Option("width", "integer", "Threads.", 0),), "threads": "width"}
 WRONG = [
     ("test_it_is_registered_and_described", Fake(registered={"version": lambda: 1}), "version() is 1"),
     ("test_it_is_registered_and_described", Fake(registered={"devices": lambda: ["tpu"]}), "without 'cpu'"),
@@ -185,6 +225,11 @@ WRONG = [
     ("test_close_gives_back_what_load_took", Fake(NoSpans), "close returns NoneType"),
     ("test_a_device_that_is_not_there_is_a_user_error", Fake(strict=False), "raises nothing"),
     ("test_bad_models_are_user_errors", Fake(strict=False), "raises nothing"),
+    ("test_outputs_outlive_the_next_prediction", Fake(Reusing), "changes earlier outputs"),
+    ("test_wrong_batches_are_refused", Fake(Shapeless), "answers a batch of x float32 [9, 5]"),
+    ("test_wrong_batches_are_refused", Fake(Rankless), "answers a batch of x float32 [9]"),
+    ("test_wrong_batches_are_refused", Fake(Illiterate), "answers a batch of x <U4 [9, 4]"),
+    ("test_one_thread_is_one_core", Fake(registered=WIDE), "uses 3.7 cores with width = 1"),
     ("test_a_batch_without_its_inputs_is_refused", Fake(Inventing), "has no input"),
     ("test_overhead_does_not_grow_with_the_batch", Fake(Looping), "lines for one sample"),
     ("test_overhead_does_not_grow_with_the_batch", Fake(Verbose), "lines of Python"),
@@ -204,7 +249,14 @@ def _eager_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLH_BLOCK_PLUGINS", raising=False)
 
 
-@pytest.mark.usefixtures("_eager_plugin")
+@pytest.fixture
+def _busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a predictor with threads of its own would use; a busy machine would not let a real one have it."""
+    monkeypatch.setattr(frameworks, "cores_used", lambda call, seconds: call() and 3.7)
+    monkeypatch.setattr(frameworks, "usable_cores", lambda: (0, 1))
+
+
+@pytest.mark.usefixtures("_eager_plugin", "_busy")
 @pytest.mark.parametrize(("check", "fake", "said"), WRONG)
 def test_wrong_framework_fails(check: str, fake: Fake, said: str, tmp_path: Path) -> None:
     assert said in fails(Suite(fake), check, tmp_path)
@@ -213,6 +265,54 @@ def test_wrong_framework_fails(check: str, fake: Fake, said: str, tmp_path: Path
 @pytest.mark.parametrize("check", checks_of(FrameworkConformance))
 def test_right_framework_passes(check: str, tmp_path: Path) -> None:
     run_check(Suite(Fake()), check, tmp_path)
+
+
+def test_threads_that_python_does_not_know_are_a_leak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlharness.testing.growth.WARM_UP_CALLS", 1)
+    try:
+        left = growth_over(lambda: NativeThreads().predict({"x": np.zeros((1, 4), np.float32)}), 5)
+    finally:
+        for lock in KEPT:
+            lock.release()
+    assert "5 threads" in left
+
+
+def test_one_thread_is_asked_for_whatever_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    class Noting(Fake):
+        def load(self, model: Model, device: str, options: Mapping[str, Any], trace: Any = None) -> Any:
+            asked.append(options["width"])
+            return super().load(model, device, options, trace)
+
+    monkeypatch.setattr(frameworks, "cores_used", lambda call, seconds: 1.2)
+    run_check(Suite(Noting(registered=WIDE)), "test_one_thread_is_one_core", tmp_path)
+    assert asked == [1]
+    suite = Suite(Noting(registered=WIDE))
+    suite.options = {"width": 2}
+    run_check(suite, "test_one_thread_is_one_core", tmp_path)
+    assert asked == [1], "a test that asks for two threads promises nothing"
+
+
+def test_cores_are_processor_time_over_wall_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    monkeypatch.setattr(effort, "perf_counter", lambda: 0.1 * len(calls))
+    monkeypatch.setattr(effort, "process_time", lambda: 0.25 * len(calls))
+    assert effort.cores_used(lambda: calls.append(1), 0.95) == pytest.approx(2.5)
+    assert len(calls) == 10
+
+
+def test_what_is_not_given_is_skipped_and_said(tmp_path: Path) -> None:
+    class Silent(Suite):
+        def bad_models(self, folder: Path) -> Sequence[Model]:
+            return ()
+
+        def wrong_batches(self, inputs: Sequence[TensorSpec], count: int) -> Sequence[Mapping[str, Array]]:
+            return ()
+
+    for check, said in (("bad_models_are_user_errors", "bad_models"), ("wrong_batches_are_refused", "wrong_batches")):
+        with pytest.raises(SkipTest, match=f"define {said}"):
+            run_check(Silent(Fake()), f"test_{check}", tmp_path)
 
 
 def test_every_check_has_a_wrong_framework() -> None:

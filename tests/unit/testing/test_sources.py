@@ -5,17 +5,20 @@ from __future__ import annotations
 import hashlib
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from unittest import SkipTest
 
 import pytest
 
 from mlharness.errors import UserError
+from mlharness.paths import cache_dir
 from mlharness.plugins import Plugins
 from mlharness.providers import SourceProvider
 from mlharness.registrars import SourceRegistrar
 from mlharness.testing import SourceConformance
+from mlharness.testing.sources import Fetch
 from tests.unit.testing.broken import checks_of, fails, only, run_check
 
 KEPT: list[Any] = []
@@ -95,20 +98,71 @@ def verbose(uri: str, sha256: str | None) -> Path | None:
     return right(uri, sha256)
 
 
+def cached(uri: str, sha256: str | None) -> Path | None:
+    found = cache_dir() / f"{sha256}"
+    return found if found.is_file() else None
+
+
+def fetch(uri: str, sha256: str | None, advance: Callable[[int, int], None]) -> Path:
+    content = Path(uri.removeprefix("fake://")).read_bytes()
+    advance(len(content), len(content))
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise UserError(f"{uri} has another sha256", "Correct it.")
+    return keep(content, sha256)
+
+
+def keep(content: bytes, sha256: str | None) -> Path:
+    cache_dir().mkdir(parents=True, exist_ok=True)
+    (cache_dir() / f"{sha256}").write_bytes(content)
+    return cache_dir() / f"{sha256}"
+
+
+def fetch_other(uri: str, sha256: str | None, advance: Callable[[int, int], None]) -> Path:
+    return keep(b"other", sha256)
+
+
+def fetch_nowhere(uri: str, sha256: str | None, advance: Callable[[int, int], None]) -> Path:
+    return Path("/nowhere")
+
+
+def fetch_aside(uri: str, sha256: str | None, advance: Callable[[int, int], None]) -> Path:
+    return fetch(uri, sha256, advance).rename(Path(uri.removeprefix("fake://")).with_name("aside"))
+
+
+def fetch_backwards(uri: str, sha256: str | None, advance: Callable[[int, int], None]) -> Path:
+    advance(7, 3)
+    return fetch(uri, sha256, advance)
+
+
+def fetch_trusting(uri: str, sha256: str | None, advance: Callable[[int, int], None]) -> Path:
+    return keep(Path(uri.removeprefix("fake://")).read_bytes(), sha256)
+
+
+def fetch_untidy(uri: str, sha256: str | None, advance: Callable[[int, int], None]) -> Path:
+    keep(Path(uri.removeprefix("fake://")).read_bytes(), "left.part")
+    return fetch(uri, sha256, advance)
+
+
 class Suite(SourceConformance):
     scheme = "fake"
-    bad_uris = ("fake://relative",)
+    bad_uris: Sequence[str] = ("fake://relative",)
 
-    def __init__(self, locate: Callable[[str, str | None], Any], scheme: str = "fake") -> None:
-        self.locate, self.written = locate, scheme
+    def __init__(
+        self, locate: Callable[[str, str | None], Any], scheme: str = "fake", fetch: Fetch | None = None
+    ) -> None:
+        self.locate, self.written, self.fetch = locate, scheme, fetch
 
     def plugins(self) -> Plugins:
-        provider = SourceProvider("fake", self.locate)
+        provider = SourceProvider("fake", self.locate, self.fetch)
         return only(lambda catalog: SourceRegistrar(catalog, "fakes").source(provider))
 
     def make_uri(self, folder: Path) -> tuple[str, str]:
         (folder / "model.bin").write_bytes(CONTENT)
         return f"{self.written}://{folder / 'model.bin'}", hashlib.sha256(CONTENT).hexdigest()
+
+    def fetchable_uri(self, folder: Path) -> tuple[str, str]:
+        (folder / "there").write_bytes(CONTENT)
+        return f"fake://{folder / 'there'}", hashlib.sha256(CONTENT).hexdigest()
 
     def missing_uri(self, folder: Path) -> tuple[str, str | None]:
         return f"fake://{folder / 'missing.bin'}", None
@@ -123,6 +177,12 @@ WRONG: list[tuple[str, Suite, str]] = [
     ("test_a_wrong_checksum_gives_no_file", Suite(trusting), "model.bin"),
     ("test_a_missing_file_is_none_or_a_user_error", Suite(another), "gives "),
     ("test_a_missing_file_is_none_or_a_user_error", Suite(raising), "raises KeyError"),
+    ("test_fetching_brings_the_file", Suite(cached, fetch=fetch_other), "with other bytes"),
+    ("test_fetching_brings_the_file", Suite(cached, fetch=fetch_nowhere), "gives PosixPath('/nowhere')"),
+    ("test_fetching_brings_the_file", Suite(cached, fetch=fetch_aside), "gives None after fetch"),
+    ("test_fetching_brings_the_file", Suite(cached, fetch=fetch_backwards), "the progress [(7, 3)]"),
+    ("test_fetching_with_a_wrong_checksum_leaves_no_file", Suite(cached, fetch=fetch_trusting), "raises nothing"),
+    ("test_fetching_with_a_wrong_checksum_leaves_no_file", Suite(cached, fetch=fetch_untidy), "holds ['left.part']"),
     ("test_bad_uris_are_user_errors", Suite(guessing), "raises nothing"),
     ("test_locating_uses_no_network", Suite(connecting), "192.0.2.1"),
     ("test_threads_may_ask_at_once", Suite(only_main), "not the main thread"),
@@ -139,7 +199,22 @@ def test_wrong_source_fails(check: str, suite: Suite, said: str, tmp_path: Path)
 
 @pytest.mark.parametrize("check", checks_of(SourceConformance))
 def test_right_source_passes(check: str, tmp_path: Path) -> None:
-    run_check(Suite(right), check, tmp_path)
+    run_check(Suite(cached if "fetching" in check else right, fetch=fetch), check, tmp_path)
+
+
+def test_what_is_not_given_is_skipped_and_said(tmp_path: Path) -> None:
+    class Silent(Suite):
+        bad_uris = ()
+
+        def fetchable_uri(self, folder: Path) -> Any:
+            return None
+
+    with pytest.raises(SkipTest, match="set bad_uris"):
+        run_check(Silent(right), "test_bad_uris_are_user_errors", tmp_path)
+    with pytest.raises(SkipTest, match="fetches nothing"):
+        run_check(Suite(right), "test_fetching_brings_the_file", tmp_path)
+    with pytest.raises(SkipTest, match="define fetchable_uri"):
+        run_check(Silent(right, fetch=fetch), "test_fetching_brings_the_file", tmp_path)
 
 
 def test_every_check_has_a_wrong_source() -> None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from unittest import SkipTest
 
 import numpy as np
 import pytest
@@ -26,7 +27,13 @@ def _forget() -> None:
 
 
 def double(arrays: Arrays, context: Context) -> Any:
+    if arrays[0].ndim != 2:
+        raise ValueError("not two axes")
     return arrays[0] * np.float32(2)
+
+
+def zeros_instead(arrays: Arrays, context: Context) -> Any:
+    return double(arrays, context) if arrays[0].ndim == 2 else np.zeros((8, 4), np.float32)
 
 
 def as_list(arrays: Arrays, context: Context) -> Any:
@@ -69,7 +76,7 @@ def keeping(arrays: Arrays, context: Context) -> Any:
 
 
 def tolerant(arrays: Arrays, context: Context) -> Any:
-    return double(arrays or (np.zeros(4, np.float32),), context)
+    return double(arrays or (np.zeros((8, 4), np.float32),), context)
 
 
 def looping(arrays: Arrays, context: Context) -> Any:
@@ -121,7 +128,7 @@ def undescribed(factor: float) -> Any:
 class Suite(StepConformance):
     step = "fake"
     gives = (("float32", (8, 4)),)
-    bad_parameters = ({"factor": 3},)
+    bad_parameters: Sequence[Mapping[str, Any]] = ({"factor": 3},)
 
     def __init__(self, make: Callable[..., Any], **registered: Any) -> None:
         self.given, self.registered = make, registered
@@ -133,6 +140,9 @@ class Suite(StepConformance):
 
     def make_arrays(self) -> Arrays:
         return (np.arange(32, dtype=np.float32).reshape(8, 4),)
+
+    def bad_arrays(self) -> Sequence[Arrays]:
+        return [(np.arange(4, dtype=np.float32),)]
 
 
 def batch(make: Callable[..., Any]) -> Suite:
@@ -158,6 +168,7 @@ WRONG: list[tuple[str, Suite, str]] = [
     ("test_a_thousand_calls_leak_nothing", Suite(returning(keeping)), "bytes allocated through Python"),
     ("test_bad_parameters_are_user_errors", Suite(careless), "raises nothing"),
     ("test_bad_arrays_are_refused", Suite(returning(tolerant)), "none at all"),
+    ("test_bad_arrays_are_refused", Suite(returning(zeros_instead)), "float32 [4]"),
     ("test_overhead_is_bounded", Suite(returning(verbose)), "lines of Python in a call"),
     ("test_overhead_is_bounded", batch(returning(looping)), "four times as many"),
 ]
@@ -194,9 +205,22 @@ def test_what_comes_out_must_be_said(tmp_path: Path) -> None:
 def test_other_bad_arrays_are_named(tmp_path: Path) -> None:
     class Integers(Suite):
         def bad_arrays(self) -> Sequence[Arrays]:
-            return [(np.arange(4),)]
+            return [(np.arange(4).reshape(2, 2),)]
 
-    assert "int64 [4]" in fails(Integers(returning(double)), "test_bad_arrays_are_refused", tmp_path)
+    assert "int64 [2, 2]" in fails(Integers(returning(double)), "test_bad_arrays_are_refused", tmp_path)
+
+
+def test_what_is_not_given_is_skipped_and_said(tmp_path: Path) -> None:
+    class Silent(Suite):
+        bad_parameters = ()
+
+        def bad_arrays(self) -> Sequence[Arrays]:
+            return ()
+
+    for check, said in (("bad_arrays_are_refused", "define bad_arrays"), ("bad_parameters_are_user_errors", "set bad")):
+        with pytest.raises(SkipTest, match=said):
+            run_check(Silent(returning(double)), f"test_{check}", tmp_path)
+    assert "none at all" in fails(Silent(returning(tolerant)), "test_bad_arrays_are_refused", tmp_path)
 
 
 def test_the_manifests_attributes_are_in_the_context() -> None:

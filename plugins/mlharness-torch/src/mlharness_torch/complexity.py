@@ -39,9 +39,9 @@ def measure(predictor: Any, batch: Mapping[str, Array]) -> Complexity:
 
 def count_parameters(module: torch.nn.Module) -> int:
     """The elements of all parameters; for a frozen TorchScript, which has none left, those of its constant floats."""
-    count = sum(parameter.numel() for parameter in module.parameters())
+    count: int = sum(parameter.numel() for parameter in module.parameters())
     if count or not isinstance(module, torch.jit.ScriptModule):
         return count
-    constants = (node.output() for node in module.inlined_graph.findAllNodes("prim::Constant"))  # type: ignore[attr-defined]  # PyTorch's stubs lack it
+    constants = (node.output() for node in module.inlined_graph.findAllNodes("prim::Constant"))
     tensors = (value.toIValue() for value in constants if value.type().kind() == "TensorType")
     return sum(tensor.numel() for tensor in tensors if tensor is not None and tensor.is_floating_point())

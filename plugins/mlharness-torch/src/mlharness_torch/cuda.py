@@ -42,7 +42,7 @@ class CudaRunner:
         if options["cuda_graphs"] and options["compile"] in ("reduce-overhead", "max-autotune"):
             raise UserError(f"cuda_graphs: compile={options['compile']} records graphs itself", "Use one of the two.")
         self._call, self._place, self._wider = call, place, wider
-        self._stream = torch.cuda.Stream(place)  # type: ignore[no-untyped-call]  # PyTorch's own gap
+        self._stream = torch.cuda.Stream(place)
         # What loading put on the default stream must be there before this stream reads it.
         self._stream.wait_stream(torch.cuda.current_stream(place))
         self._pinned = options["pinned_memory"]

@@ -68,7 +68,7 @@ def _torchscript(path: Path) -> torch.nn.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # PyTorch would rather have torch.export; users have files
-            module: torch.nn.Module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]  # PyTorch's own gap
+            module: torch.nn.Module = torch.jit.load(str(path), map_location="cpu")
     except (RuntimeError, ValueError) as error:
         told = (str(error).strip().splitlines() or ["no reason given"])[0]
         raise UserError(f"PyTorch cannot load {path.name}: {told}", "Save or download it again.") from error
@@ -110,7 +110,7 @@ def _with_specs(module: torch.nn.Module, model: Model, default: Sequence[TensorS
 def parameters_of(module: Any) -> list[str]:
     """The names of what a model's forward takes; empty when it does not say."""
     if isinstance(module, torch.jit.ScriptModule):
-        return [argument.name for argument in module.forward.schema.arguments[1:]]  # type: ignore[attr-defined]  # made by PyTorch at run time
+        return [argument.name for argument in module.forward.schema.arguments[1:]]
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return [name for name, one in inspect.signature(module.forward).parameters.items() if one.kind in kinds]
 

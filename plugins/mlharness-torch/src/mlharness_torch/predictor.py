@@ -110,7 +110,7 @@ def prepare(module: torch.nn.Module, place: torch.device, channels_last: bool) -
     for parameter in module.parameters():
         parameter.requires_grad_(False)
     if channels_last:
-        return module.to(place, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]  # PyTorch's stubs lack it
+        return module.to(place, memory_format=torch.channels_last)
     return module.to(place)
 
 
@@ -118,7 +118,8 @@ def autocast(place: torch.device, narrow: torch.dtype | None) -> contextlib.Abst
     """Computes convolutions and matrix products in a narrower dtype; does nothing for None."""
     if narrow is None:
         return contextlib.nullcontext()
-    return torch.autocast(place.type, narrow)
+    narrowing: contextlib.AbstractContextManager[Any] = torch.autocast(place.type, narrow)
+    return narrowing
 
 
 def compiled(module: torch.nn.Module, place: torch.device, mode: str) -> Any:
