@@ -1,4 +1,4 @@
-"""What the benchmarks share: run a command, run ``mlh bench``, medians, rows of a table."""
+"""What the benchmarks share: run ``mlh bench``, medians, rows of a table."""
 
 from __future__ import annotations
 
@@ -30,11 +30,6 @@ def mlh_bench(root: Path, *arguments: str) -> tuple[dict[str, Any], Path]:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}\n{done.stdout}")
     result = json.loads(done.stdout)
     return result, root / result["run_id"]
-
-
-def run_module(module: str, *arguments: str) -> None:
-    """``python -m MODULE`` in a process of its own."""
-    subprocess.run([sys.executable, "-m", module, *arguments], check=True, cwd=Path(__file__).parents[2])
 
 
 def median(values: Sequence[float]) -> float:

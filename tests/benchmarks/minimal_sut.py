@@ -1,16 +1,21 @@
 """The least that can stand between LoadGen and a predictor: what mlharness is measured against.
 
-``python -m tests.benchmarks.minimal_sut RUN LOGS``: reads the plan and LoadGen's settings of a finished mlharness run,
-and repeats the test with the same predictor, samples, settings and postprocessing, written out by hand for each
-scenario. It checks nothing, counts nothing and reports nothing.
+``python minimal_sut.py RUN LOGS``: reads the plan and LoadGen's settings of a finished mlharness run, and repeats the
+test with the same predictor, samples, settings and postprocessing, written out by hand for each scenario. It checks
+nothing, counts nothing and reports nothing. It runs with the interpreter of the plan's environment, which has mlharness
+and no tests: so it is started by its path, and imports nothing of its neighbours.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import cycle
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import mlperf_loadgen as lg
@@ -19,8 +24,14 @@ import numpy as np
 
 from mlharness.plan import RunPlan
 from mlharness.plugins import build_manager
+from mlharness.providers import Array
 from mlharness.runner.opening import load_predictor, open_dataset
 from mlharness.runner.pipeline import bind
+
+WARMUP_S = 1.0
+"""Answers before the test, about as long as mlharness warms up and calibrates."""
+Answer = Callable[[int, int], None]
+Issue = Callable[[list[int], list[int]], None]
 
 
 def main(run: Path, logs: Path) -> None:
@@ -31,41 +42,49 @@ def main(run: Path, logs: Path) -> None:
     dataset = open_dataset(plan, plugins)
     preprocess, _ = bind(plan, plugins.catalog)
     samples = [preprocess.on_sample(dataset.sample(i), i)[0] for i in range(min(len(dataset), 1024))]
-    framework = plugins.catalog.frameworks.find(plan.framework.name).provider
-    predictors = [load_predictor(framework, plan) for _ in range(plan.host.instances)]
-    name = predictors[0].inputs[0].name
     batches = [sample[None] for sample in samples]
-
-    def answer(predictor: Any, ids: list[int], indices: list[int]) -> None:
-        for one, index in zip(ids, indices, strict=True):
-            label = predictor.predict({name: batches[index]})[0].argmax(axis=-1).astype(np.float32)
-            lg.QuerySamplesComplete([lg.QuerySampleResponse(one, label.ctypes.data, 4)])
-
-    for predictor in predictors:
-        for batch in batches[:3]:
-            predictor.predict({name: batch})
-    over = threading.Event()
-    issue = inline(answer, predictors) if plan.test.scenario == "SingleStream" else split(answer, predictors, over)
+    framework = plugins.catalog.frameworks.find(plan.framework.name).provider
+    make = partial(answering, partial(load_predictor, framework, plan), batches)
     logs.mkdir(parents=True)
-    test(settings(told), issue, len(samples), logs)
-    over.set()
+    if plan.test.scenario == "SingleStream":
+        answer = make()
+        test(settings(told), lambda ids, indices: answer(ids[0], indices[0]), len(samples), logs)
+        return
+    threads = [ThreadPoolExecutor(1) for _ in range(plan.host.instances)]
+    answers = [made.result() for made in [thread.submit(make) for thread in threads]]
+    test(settings(told), shared(threads, answers), len(samples), logs)
+    for thread in threads:  # not before the test has returned: LoadGen crashes when one that completed samples ends
+        thread.shutdown()
 
 
-def inline(answer: Any, predictors: list[Any]) -> Any:
-    """SingleStream: on LoadGen's thread."""
-    return lambda ids, indices: answer(predictors[0], ids, indices)
+def answering(load: Callable[[], Any], batches: list[Array]) -> Answer:
+    """A predictor, loaded and warmed up by the thread that will use it, as the function that answers one sample."""
+    predictor = load()
+    name, predict = predictor.inputs[0].name, predictor.predict
+
+    def answer(one: int, index: int) -> None:
+        label = predict({name: batches[index]})[0].argmax(axis=-1).astype(np.float32)
+        lg.QuerySamplesComplete([lg.QuerySampleResponse(one, label.ctypes.data, 4)])
+
+    end = perf_counter() + WARMUP_S
+    for number, batch in enumerate(cycle(batches)):
+        predict({name: batch})
+        if number >= 2 and perf_counter() > end:
+            return answer
+    raise AssertionError("a cycle has no end, and a data set has samples")
 
 
-def split(answer: Any, predictors: list[Any], over: threading.Event) -> Any:
-    """Offline: an equal part of the one query for each predictor's thread, which then waits for the test's end."""
+def shared(threads: list[ThreadPoolExecutor], answers: list[Answer]) -> Issue:
+    """Offline: every predictor's thread takes the next sample of the one query."""
 
-    def part(number: int, ids: list[int], indices: list[int]) -> None:
-        answer(predictors[number], ids[number :: len(predictors)], indices[number :: len(predictors)])
-        over.wait()
+    def work(answer: Answer, ids: list[int], indices: list[int], places: Any) -> None:
+        for place in places:  # taking the next item of a range iterator is atomic
+            answer(ids[place], indices[place])
 
     def issue(ids: list[int], indices: list[int]) -> None:
-        for number in range(len(predictors)):
-            threading.Thread(target=part, args=(number, ids, indices)).start()
+        places = iter(range(len(ids)))
+        for thread, answer in zip(threads, answers, strict=True):
+            thread.submit(work, answer, ids, indices, places)
 
     return issue
 
@@ -79,7 +98,7 @@ def settings(told: dict[str, Any]) -> Any:
     return asked
 
 
-def test(asked: Any, issue: Any, count: int, logs: Path) -> None:
+def test(asked: Any, issue: Issue, count: int, logs: Path) -> None:
     """LoadGen's test."""
     log = lg.LogSettings()
     log.log_output.outdir = str(logs)

@@ -185,3 +185,11 @@ def test_efficientnet_lite0(load: Load) -> None:
     loaded = load(Path(folder) / "models" / "efficientnet-lite0.onnx")
     found = plugin.complexity(loaded, {"images": np.zeros((1, 3, 224, 224), np.float32)})
     assert found == Complexity(4_631_000, 385_187_552)
+
+
+def test_what_an_exporter_counted_before_folding_is_taken(load: Load, save: Save) -> None:
+    path = save([node("MatMul", ["x", "w"], ["y"])], [("x", F, ["n", 4])], [("y", F, ["n", 3])], [weights("w", 4, 3)])
+    model = onnx.load(path)
+    helper.set_model_props(model, {"mlharness.parameters": "17"})
+    onnx.save(model, path)
+    assert plugin.complexity(load(path), {"x": np.ones((1, 4), np.float32)}) == Complexity(17, 12)

@@ -38,6 +38,7 @@ class OnnxRuntimePredictor:
             self._session = open_session(path, device, options)
         self.inputs: Sequence[TensorSpec] = [tensor_spec(node) for node in self._session.get_inputs()]
         self.outputs: Sequence[TensorSpec] = [tensor_spec(node) for node in self._session.get_outputs()]
+        self.metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
         kind, _, number = device.partition(":")
         wanted = options["io_binding"]
         if kind == "cuda" if wanted is None else wanted:

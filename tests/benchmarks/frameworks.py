@@ -1,0 +1,117 @@
+"""What mlharness adds on each framework, and how fast the same models are on all of them.
+
+Frameworks that run here or in an environment of ``mlh env create`` take part; the others are named, with the command
+that makes them.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.box import MARKDOWN
+from rich.table import Table
+
+from tests.benchmarks.measure import Row, mlh_bench
+from tests.benchmarks.pairs import Subject, offline, single_stream
+
+FRAMEWORKS = ("onnxruntime", "torch", "tensorflow", "mxnet")
+PAIRED = ("resnet50", "mobilenet-v2")
+MODELS = ("alexnet", "vgg16", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "mobilenet-v2")
+SAME_NETWORK = 0.005
+"""Counts of one network may lie so far apart: frameworks fold, and count, differently."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What to measure; empty: all. Seconds a test."""
+
+    frameworks: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    duration_s: float = 5.0
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One model on one framework, Offline; counts are None where the framework cannot tell."""
+
+    model: str
+    framework: str
+    version: str = ""
+    samples_per_second: float | None = None
+    parameters: int | None = None
+    multiply_adds: int | None = None
+    note: str = ""
+
+
+def missing(model: str, framework: str) -> str:
+    """Why a model cannot be run on a framework, and the remedy, as ``mlh`` says it; empty when it can."""
+    command = [sys.executable, "-m", "mlharness", "bench", model, "--framework", framework, "--dry-run", "-q"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return " ".join(done.stderr.split()) if done.returncode else ""
+
+
+def rows(root: Path, repeat: int, asked: Asked) -> Iterator[Row]:
+    """For each framework and model: SingleStream and Offline, beside a minimal SUT around the same predictor."""
+    for framework in asked.frameworks or FRAMEWORKS:
+        for model in asked.models or PAIRED:
+            if reason := missing(model, framework):
+                yield Row(f"{model} on {framework}", "", f"not measured: {reason}", True)
+                continue
+            subject = Subject(model, framework, asked.duration_s)
+            yield from single_stream(root, subject, repeat)
+            yield from offline(root, subject, repeat)
+
+
+def table(root: Path, asked: Asked) -> Table:
+    """Models x frameworks: Offline's samples a second, and what each network is, in Markdown."""
+    found = Table("model", "framework", "samples/s", "parameters", "multiply-adds", "network", box=MARKDOWN)
+    for model in asked.models or MODELS:
+        cells = [measured(root, model, framework, asked) for framework in asked.frameworks or FRAMEWORKS]
+        for cell in cells:
+            found.add_row(*as_text(cell, differences(cell, cells)))
+            print(" | ".join(as_text(cell, differences(cell, cells))), file=sys.stderr, flush=True)
+    return found
+
+
+def measured(root: Path, model: str, framework: str, asked: Asked) -> Cell:
+    """Run one cell. One that fails says why, and the table goes on."""
+    if reason := missing(model, framework):
+        return Cell(model, framework, note=f"not measured: {reason}")
+    options = ("--framework", framework, "--scenario", "Offline", "--duration", f"{asked.duration_s:g}")
+    try:
+        result, _ = mlh_bench(root, model, *options)
+    except RuntimeError as error:
+        return Cell(model, framework, note=f"failed: {error}")
+    about = result["model"]
+    return Cell(
+        model, framework, result["framework"]["version"], result["metric"]["value"],
+        about["parameters"], about["multiply_adds"],
+    )  # fmt: skip
+
+
+def differences(cell: Cell, cells: list[Cell]) -> str:
+    """In what a cell's network differs from that of the first framework that tells, with a mark; empty when in nothing.
+
+    Under one name, zoos hold different networks, whose speeds say nothing about the frameworks.
+    """
+    found = []
+    for what in ("parameters", "multiply_adds"):
+        own = getattr(cell, what)
+        reference = next((other for other in cells if getattr(other, what) is not None), None)
+        if own is None or reference is None:
+            continue
+        apart = own / getattr(reference, what) - 1
+        if abs(apart) > SAME_NETWORK:
+            found.append(f"{what.replace('_', '-')} {100 * apart:+.1f} % of {reference.framework}'s")
+    return f"DIFFERS: {', '.join(found)}" if found else ""
+
+
+def as_text(cell: Cell, apart: str) -> tuple[str, ...]:
+    """A cell as a row; what is not known is a dash."""
+    rate = "-" if cell.samples_per_second is None else f"{cell.samples_per_second:.1f}"
+    counts = ("-" if count is None else f"{count:,}" for count in (cell.parameters, cell.multiply_adds))
+    return (cell.model, f"{cell.framework} {cell.version}".strip(), rate, *counts, cell.note or apart)
