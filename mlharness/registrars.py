@@ -69,7 +69,10 @@ class Shelf(Generic[P]):
         """The one provider of that name or alias. Raises PluginError when there is none, or more than one."""
         found = [entry for entry in self.entries if entry.answers_to(name)]
         if not found:
-            raise PluginError(f"no {self.kind} is named {name!r}", did_you_mean(name, self.names()))
+            remedy = did_you_mean(name, self.names())
+            if self.kind == "framework":
+                remedy += f" Its plugin may not be installed: pip install mlharness-{_fold(name)}"
+            raise PluginError(f"no {self.kind} is named {name!r}", remedy)
         if len(found) > 1:
             plugins = " and ".join(sorted({entry.plugin for entry in found}))
             raise PluginError(

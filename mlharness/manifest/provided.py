@@ -28,6 +28,10 @@ from mlharness.registrars import Registered, Shelf
 P = TypeVar("P")
 
 
+NOT_INSTALLED = "Install the plugin that provides it: that of a framework NAME is the distribution mlharness-NAME."
+"""The way out for a name that nobody provides and that resembles none: most likely it is no mistake."""
+
+
 class UnknownName(Problem):
     """A name that no loaded plugin provides; one that is not installed, or did not load, might."""
 
@@ -55,6 +59,8 @@ def refuse(problems: Sequence[Problem]) -> None:
     """Raise ManifestError that lists the problems, if there are any."""
     if problems:
         remedy = "Correct the line." if len(problems) == 1 else f"Correct these {len(problems)} places."
+        if any(isinstance(problem, UnknownName) and not problem.suggestion for problem in problems):
+            remedy = f"{NOT_INSTALLED} Or: {remedy[0].lower()}{remedy[1:]}"
         error = UnprovidedError if any(isinstance(problem, UnknownName) for problem in problems) else ManifestError
         raise error("\n".join(str(problem) for problem in problems), remedy)
 
@@ -66,8 +72,19 @@ def find_unprovided(located: Located, library: ManifestLibrary) -> Iterator[Prob
         yield from check_provider(located, library)
     elif kind == "model":
         for part in parts(located):
-            # What an alternative leaves to the file's top is checked there.
-            yield from check_part(part, library, _CHECKS if part.framework is None else ("framework", *part.own))
+            if part.framework is None:
+                yield from check_part(part, library, _CHECKS)
+            else:  # what it leaves to the file's top is checked there
+                yield from check_alternative(part, library)
+
+
+def check_alternative(part: Part, library: ManifestLibrary) -> Iterator[Problem]:
+    """One of a model's other frameworks. That its plugin is not installed here is nothing wrong with the file."""
+    assert part.framework is not None, "the file's top is no alternative"
+    shelf = library.catalog.frameworks
+    provided = any(entry.answers_to(part.framework) for entry in shelf)
+    keys = {"framework", *part.own} if provided or closest(part.framework, shelf.names()) else set(part.own) - {"model"}
+    yield from check_part(part, library, keys)
 
 
 def check_run(

@@ -9,6 +9,8 @@ import pytest
 from mlharness.errors import ManifestError, PluginError
 from mlharness.manifest.documents import ModelManifest
 from mlharness.manifest.library import ManifestLibrary
+from mlharness.manifest.located import read_located
+from mlharness.manifest.provided import find_unprovided
 from mlharness.manifest.reading import check_manifest, read_manifest
 from mlharness.providers import Option
 from mlharness.registrars import Catalog, FrameworkRegistrar, ManifestRegistrar
@@ -130,3 +132,23 @@ def test_what_is_wrong_inside_an_alternative_is_told_there(family: Path) -> None
         (21, "frameworks.mxnet.inputs[1].name", ""),
         (22, "frameworks.mxnet.postproces", "postprocess"),
     ]
+
+
+def problems_of(text: str, path: Path) -> list[str]:
+    """What plugins lack for a file, where ``torch`` and ``keras`` are provided and nothing else is."""
+    catalog = Catalog()
+    for name in ("torch", "keras"):
+        options = [Option("xla", "boolean", "X.")]
+        FrameworkRegistrar(catalog, "p").framework(name, load=print, version=str, options=options)  # type: ignore[arg-type]  # never loaded
+    path.write_text(text, "utf-8")
+    return [problem.key for problem in find_unprovided(read_located(path), ManifestLibrary(catalog))]
+
+
+def test_an_alternative_whose_framework_is_not_installed_is_nothing_wrong(family: Path) -> None:
+    found = problems_of(FAMILY, family)
+    assert "frameworks.keras.model.files[0]" in found  # nobody provides keras://
+    assert not [key for key in found if key.startswith("frameworks.mxnet")]
+
+
+def test_a_misspelt_alternative_is(family: Path) -> None:
+    assert "frameworks.kears" in problems_of(FAMILY.replace("  keras:", "  kears:"), family)
