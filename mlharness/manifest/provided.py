@@ -28,8 +28,8 @@ from mlharness.registrars import Registered, Shelf
 P = TypeVar("P")
 
 
-NOT_INSTALLED = "Install the plugin that provides it: that of a framework NAME is the distribution mlharness-NAME."
-"""The way out for a name that nobody provides and that resembles none: most likely it is no mistake."""
+NOT_INSTALLED = "If the names are right, install the plugin: that of a framework NAME is mlharness-NAME."
+"""The way out for a name that nobody provides and that resembles none."""
 
 
 class UnknownName(Problem):
@@ -60,7 +60,7 @@ def refuse(problems: Sequence[Problem]) -> None:
     if problems:
         remedy = "Correct the line." if len(problems) == 1 else f"Correct these {len(problems)} places."
         if any(isinstance(problem, UnknownName) and not problem.suggestion for problem in problems):
-            remedy = f"{NOT_INSTALLED} Or: {remedy[0].lower()}{remedy[1:]}"
+            remedy = f"{remedy} {NOT_INSTALLED}"
         error = UnprovidedError if any(isinstance(problem, UnknownName) for problem in problems) else ManifestError
         raise error("\n".join(str(problem) for problem in problems), remedy)
 
