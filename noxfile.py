@@ -14,7 +14,10 @@ ROOT = Path(__file__).parent
 PLUGINS = sorted(file.parent.name for file in ROOT.glob("plugins/*/pyproject.toml"))
 REFERENCE_PLUGINS = ("mlharness-onnxruntime", "mlharness-vision")
 """What the README's first command needs beside the kernel."""
-NEEDED_BY_TESTS = {"mlharness-vision": ("mlharness-onnxruntime", "mlharness-torch")}
+NEEDED_BY_TESTS = {
+    "mlharness-torch": ("mlharness-onnxruntime", "mlharness-vision"),
+    "mlharness-vision": ("mlharness-onnxruntime", "mlharness-torch"),
+}
 """Plugins whose tests run models of another plugin's framework."""
 EXTRAS = {"mlharness-vision": "test,origin"}
 """Extras other than ``test`` alone that a plugin's own tests want."""

@@ -1,12 +1,20 @@
-"""``mlh models``: the models that installed plugins and mlharness ship, and one of them in full."""
+"""``mlh models``: the models that installed plugins and mlharness ship, one in full, and its export."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
-from mlharness.cli.options import block_option, device_option, framework_option, model_argument, output_options
+from mlharness.cli.options import (
+    block_option,
+    complete_frameworks,
+    device_option,
+    framework_option,
+    model_argument,
+    output_options,
+)
 from mlharness.cli.output import Output
 from mlharness.cli.usage import SpellingGroup
 
@@ -61,3 +69,41 @@ def inspect(model: str, device: str, framework: str | None, trust: bool, block: 
     except PluginError as error:
         raise plugins.explain(error) from error
     show_fields(output, {key: value for key, value in found.items() if key != "event"})
+
+
+@command.command()
+@model_argument
+@click.option("--to", "form", metavar="FORMAT", default="onnx", show_default=True, help="Format of the file.")
+@click.option(
+    "--framework", metavar="NAME", shell_complete=complete_frameworks,
+    help="Whose model: one of the manifest's frameworks, instead of the first that can.",
+)  # fmt: skip
+@click.option("--weights", metavar="NAME", help="Weights instead of the manifest's: a zoo's name of some, or none.")
+@click.option("--output", "target", type=click.Path(path_type=Path), metavar="FILE", help="Copy the file here, too.")
+@click.option("--force", is_flag=True, help="Replace FILE when it is there.")
+@block_option
+@output_options
+def export(
+    model: str, form: str, framework: str | None, weights: str | None, target: Path | None, force: bool,
+    block: Sequence[str], output: Output,
+) -> None:  # fmt: skip
+    """Make a file of MODEL, which is a zoo's, for another framework, and print its path and sha256.
+
+    It is made once, with the weights that a run has, and kept in the cache.
+    """
+    from mlharness import exporting
+    from mlharness.cli.discovery import discover
+    from mlharness.cli.progress import make_watch
+    from mlharness.errors import PluginError
+
+    if target is not None:
+        exporting.check_output(target, force)
+    plugins = discover(block)
+    try:
+        request = exporting.export_request(exporting.Export(model, form, framework, weights), plugins, tuple(block))
+        exported = exporting.export(request, form, make_watch(output))
+    except PluginError as error:
+        raise plugins.explain(error) from error
+    if target is not None:
+        exported = exporting.copy_to(exported, target)
+    output.show(lambda: exported, lambda: output.line(f"{exported.path}\nsha256 {exported.sha256}"))
