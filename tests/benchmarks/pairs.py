@@ -107,7 +107,7 @@ def single_stream(root: Path, subject: Subject, repeat: int) -> list[Row]:
             median(added) <= MOST_US,
         ),
         Row(
-            f"{subject.name}, SingleStream: us a query by mlharness's own clocks, with LoadGen's completion",
+            f"{subject.name}, SingleStream: us a query, as mlharness clocks itself",
             "",
             spread([pair.clocked_us for pair in found], "{:.1f}"),
             True,
