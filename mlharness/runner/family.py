@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from contextlib import suppress
 
 MARK = "MLHARNESS_RUNNER"
 """The environment variable that a runner and whatever it starts carry, with a value of the runner's own."""
 
+_ROUNDS = 1000
+
 
 def end_family(mark: str, group: int) -> None:
     """SIGKILL to a runner's process group, and to those of its descendants that left it for a session of their own."""
-    for member in members(mark):
-        with suppress(ProcessLookupError):  # it has ended by itself
-            os.kill(member, signal.SIGKILL)
+    for _ in range(_ROUNDS):  # one that is ended may have started another in the meantime
+        found = members(mark)
+        for member in found:
+            with suppress(ProcessLookupError):  # it has ended by itself
+                os.kill(member, signal.SIGKILL)
+        if not found:
+            break
+        time.sleep(0.001)
     with suppress(ProcessLookupError):
         os.killpg(group, signal.SIGKILL)  # last, since whoever calls this may belong to it
 

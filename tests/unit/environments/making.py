@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mlharness.environments.origins import Member, Origin, members
+from mlharness.environments.origins import Member, Origin, code_here, members
 from mlharness.environments.record import Record, write_record
 from mlharness.environments.shelf import shelf
 from mlharness.providers import FrameworkProvider, Model, Predictor
@@ -41,8 +41,8 @@ def put(record: Record) -> Record:
 
 
 def a_kernel(version: str | None = None) -> Member:
-    """The kernel as an editable source tree that is here, too, or of a version that is not."""
-    kernel = members()["mlharness"]
+    """The kernel as it is here, or of a version that is not."""
+    kernel = replace(members()["mlharness"], code=code_here("mlharness"))
     return replace(kernel, version=version) if version else kernel
 
 
