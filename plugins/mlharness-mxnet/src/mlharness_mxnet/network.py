@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ class Network:
         """The arguments without parameters: inputs, and labels, which inference does not need."""
         return [name for name in self.symbol.list_arguments() if name not in self.arguments]
 
-    @property
+    @cached_property
     def can_be_fused(self) -> bool:
         """False when an output also goes into another operator: MXNet 1.9.1 fuses these too, to wrong values."""
         nodes, heads = parse_document(self.symbol.tojson(), self.origin)

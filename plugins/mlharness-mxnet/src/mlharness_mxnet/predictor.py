@@ -50,6 +50,7 @@ class MxnetPredictor:
         self._feeds = [(spec.name, np.dtype(spec.dtype)) for spec in self.inputs]
         self._bound: dict[tuple[Shape, ...], Bound] = {}
         self._latest: Bound | None = None
+        _ = self.network.can_be_fused  # found out now, and not when a batch of a new shape is waited for
 
     def predict(self, batch: dict[str, Array]) -> list[Array]:
         """Every output, batch axis first; each is an array of its own, and complete."""

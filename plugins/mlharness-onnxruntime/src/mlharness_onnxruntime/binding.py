@@ -14,7 +14,7 @@ class Binding:
     """Runs a session with inputs in buffers of the device that are made once per form of a batch.
 
     Only the latest form's buffers are kept, so that ragged inputs do not fill the device. Outputs are bound to the
-    host: ONNX Runtime copies them while the interpreter's lock is free, and into memory that is theirs.
+    host, where ONNX Runtime brings them while the interpreter's lock is free, and copied once more for the caller.
 
     Args:
         session: on any device.
@@ -41,7 +41,8 @@ class Binding:
         for held, array in zip(self._held, arrays, strict=True):
             held.update_inplace(np.ascontiguousarray(array))
         self._session.run_with_iobinding(self._bound)
-        return [value.numpy() for value in self._bound.get_outputs()]
+        # copied, since the next run writes into the same values
+        return [value.numpy().copy() for value in self._bound.get_outputs()]
 
     def _bind(self, arrays: Sequence[Array]) -> None:
         """Make buffers of the arrays' form, and bind them."""
