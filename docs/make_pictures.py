@@ -60,7 +60,7 @@ def run_in_terminal(variables: dict[str, str], folder: str) -> str:
 def split(drawn: str) -> tuple[str, list[str]]:
     """The last frame of the measuring phase, and the lines that stayed."""
     lines = [_ESCAPES.sub("", line).rpartition("\r")[2].rstrip() for line in drawn.replace("\r\n", "\n").split("\n")]
-    frames = [line for line in re.split(r"[\r\n]", _ESCAPES.sub("", drawn)) if "measure" in line and "samples" in line]
+    frames = [line for line in re.split(r"[\r\n]", _ESCAPES.sub("", drawn)) if "measure" in line and "queries" in line]
     first = next(number for number, line in enumerate(lines) if "VALID" in line)
     # the folder of a run is as long as the machine's own, and says nothing
     kept = [line for line in lines[first:] if line and not re.match(r"(\x1b\[\d+m)*run\b", line)]
