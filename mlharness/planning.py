@@ -63,14 +63,19 @@ def make_plan(
     framework, version = find_framework(model, choices, catalog)
     test = plan_test(model, choices)
     planned = plan_framework(model, choices, framework, version)
-    wish = Wish(framework.provider, version, *needs_of(model, dataset, catalog))
+    data = plan_dataset(dataset, choices, catalog)
+    preprocess = plan_steps(model, model.preprocess, "preprocess", catalog)
+    postprocess = plan_steps(model, model.postprocess, "postprocess", catalog)
+    metric = plan_metric(model, choices, catalog)
+    plugins = plugins_of(model, dataset, (data, metric, *preprocess, *postprocess))
+    wish = Wish(framework.provider, version, requirements_of(model, dataset), plugins)
     return RunPlan(
         model=plan_model(model, files),
         framework=planned,
-        dataset=plan_dataset(dataset, choices, catalog),
-        preprocess=plan_steps(model, model.preprocess, "preprocess", catalog),
-        postprocess=plan_steps(model, model.postprocess, "postprocess", catalog),
-        metric=plan_metric(model, choices, catalog),
+        dataset=data,
+        preprocess=preprocess,
+        postprocess=postprocess,
+        metric=metric,
         test=test,
         batching=PlannedBatching(
             first(choices.batch_size, model.bench.batch_size, 1), first(choices.max_wait_us, model.bench.max_wait_us, 0)
@@ -93,12 +98,23 @@ def needs_of(
         *plan_steps(model, model.preprocess, "preprocess", catalog),
         *plan_steps(model, model.postprocess, "postprocess", catalog),
     )
-    metric = plan_metric(model, Choices(), catalog)
-    data = plan_dataset(dataset, Choices(), catalog)
-    shippers = (manifest.origin.plugin for manifest in (model, dataset))
-    plugins = {data.plugin, *(step.plugin for step in steps), *(name for name in shippers if name)}
-    plugins |= {metric.plugin} if metric else set()
-    return tuple(dict.fromkeys((*model.requires, *dataset.requires))), frozenset(plugins)
+    data, metric = plan_dataset(dataset, Choices(), catalog), plan_metric(model, Choices(), catalog)
+    return requirements_of(model, dataset), plugins_of(model, dataset, (data, metric, *steps))
+
+
+def requirements_of(model: ModelManifest, dataset: DataSetManifest) -> tuple[str, ...]:
+    """The packages that either manifest requires, each once."""
+    return tuple(dict.fromkeys((*model.requires, *dataset.requires)))
+
+
+def plugins_of(
+    model: ModelManifest,
+    dataset: DataSetManifest,
+    planned: Sequence[PlannedDataSet | PlannedMetric | PlannedStep | None],
+) -> frozenset[str]:
+    """The plugins that ship the manifests, and those of the planned data set, metric and steps."""
+    shipping = filter(None, (model.origin.plugin, dataset.origin.plugin))
+    return frozenset({*shipping, *(part.plugin for part in planned if part is not None)})
 
 
 def first(*values: Any) -> Any:
