@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from types import FrameType
+from typing import TypeAlias
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 PATIENCE_S = 1.0
@@ -23,6 +24,8 @@ PATIENCE_S = 1.0
 observer, or in the hashing of a large file: the danger that it is lost there is small beside that of waiting on."""
 EXIT_CODE = 130
 """What a process leaves with that a second signal ends."""
+
+Handler: TypeAlias = Callable[[int, "FrameType | None"], None]
 
 
 class Interrupts:
@@ -87,24 +90,22 @@ def interruptible() -> Iterator[Interrupts]:
         return
     interrupts = Interrupts()
     token = _CURRENT.set(interrupts)
-    signals = SIGNALS if threading.current_thread() is threading.main_thread() else ()
-    before = [signal.signal(number, interrupts) for number in signals]
-    alarm = signal.signal(signal.SIGALRM, interrupts.lose_patience) if signals else None
+    handlers: dict[int, Handler] = {**dict.fromkeys(SIGNALS, interrupts), signal.SIGALRM: interrupts.lose_patience}
+    mine = handlers if threading.current_thread() is threading.main_thread() else {}
+    before = {number: signal.signal(number, handler) for number, handler in mine.items()}
     try:
         yield interrupts
         interrupts.check()
     finally:
         interrupts.leaving = True
-        if signals:
+        if mine:
             signal.setitimer(signal.ITIMER_REAL, 0)  # what is on its way out needs no hurrying
         _CURRENT.reset(token)
         if interrupts.count:
             atexit.register(_ignore)
         else:
-            for number, former in zip(signals, before, strict=True):
+            for number, former in before.items():
                 signal.signal(number, former)
-            if signals:
-                signal.signal(signal.SIGALRM, alarm)
             interrupts.close()
 
 

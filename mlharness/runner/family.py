@@ -11,6 +11,7 @@ MARK = "MLHARNESS_RUNNER"
 """The environment variable that a runner and whatever it starts carry, with a value of the runner's own."""
 
 _ROUNDS = 1000
+"""Who still starts processes after so many, a millisecond apart at least, is left to the group's end."""
 
 
 def end_family(mark: str, group: int) -> None:
