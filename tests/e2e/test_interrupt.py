@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -164,6 +165,19 @@ def test_before_the_run_begins(environment: Mapping[str, str], number: signal.Si
     _, told = process.communicate(timeout=10)
     assert process.returncode == 130
     assert "Traceback" not in told
+
+
+def test_an_interrupt_within_code_made_from_a_string(tmp_path: Path) -> None:
+    """As in the making of a dataclass: the interpreter remembers that one, and would kill itself by SIGINT."""
+    (tmp_path / "interrupted.py").write_text(
+        "import sys\n"
+        "import mlharness.cli.main\n"
+        "from mlharness.cli.start import main\n"
+        "mlharness.cli.main.main = lambda: exec('raise KeyboardInterrupt')\n"
+        "sys.exit(main())\n"
+    )
+    done = subprocess.run([sys.executable, "-m", "interrupted"], cwd=tmp_path, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (130, b"")
 
 
 def wait_until_it_handles(pid: int) -> None:
