@@ -154,6 +154,14 @@ class DataSet(Protocol):
         ...
 
 
+class FileDataSet(DataSet, Protocol):
+    """A data set each sample of which is one file. Published manifests, whose Python opens files itself, need it."""
+
+    def file(self, index: int) -> Path:
+        """The file of one sample."""
+        ...
+
+
 class OpenDataSet(Protocol):
     """``open(options, count, locate)``: ``locate`` turns a URI or path of the manifest into a local file."""
 
@@ -188,12 +196,16 @@ class StepProvider:
 
 @dataclass(frozen=True)
 class Score:
-    """An accuracy figure over ``n`` samples with its confidence interval (95 %), in ``unit``."""
+    """An accuracy figure over ``n`` samples with its confidence interval (95 %), in ``unit``.
+
+    ``details`` are further figures of the same responses, by name, as the official script prints them.
+    """
 
     value: float
     unit: str
     n: int
     interval: tuple[float, float] | None
+    details: Mapping[str, float] = field(default_factory=dict)
 
 
 class ScoreResponses(Protocol):

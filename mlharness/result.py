@@ -207,6 +207,7 @@ def describe_accuracy(metric: PlannedMetric | None, score: Mapping[str, Any] | N
         "unit": score["unit"],
         "n": score["n"],
         "interval": score["interval"],
+        "details": score["details"],
         "target": metric.target,
         "passed": meets_target(metric, score["value"]),
     }

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 
 def wilson_interval(successes: int, n: int, z: float = 1.959963984540054) -> tuple[float, float]:
@@ -17,6 +22,33 @@ def wilson_interval(successes: int, n: int, z: float = 1.959963984540054) -> tup
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def bootstrap_interval(
+    n: int, statistic: Callable[[npt.NDArray[np.int64]], float], rounds: int = 1000, seed: int = 0
+) -> tuple[float, float] | None:
+    """A 95 % percentile interval for a figure over ``n`` independent samples; None for fewer than two.
+
+    Args:
+        n: how many samples there are.
+        statistic: the figure over the samples of these indices, int64 [n], drawn with replacement.
+        rounds: how often they are drawn.
+        seed: of the draws, so that the same samples have the same interval.
+
+    Source: B. Efron, The Annals of Statistics 7 (1979).
+    """
+    if n < 2:
+        return None
+    draw = np.random.default_rng(seed)
+    figures = [statistic(draw.integers(0, n, n)) for _ in range(rounds)]
+    low, high = np.percentile(figures, (2.5, 97.5))
+    return float(low), float(high)
+
+
+def mean_interval(values: npt.ArrayLike) -> tuple[float, float] | None:
+    """:func:`bootstrap_interval` of the mean of ``values``, numbers [n], one of each independent sample."""
+    numbers: npt.NDArray[Any] = np.asarray(values, np.float64)
+    return bootstrap_interval(len(numbers), lambda drawn: float(numbers[drawn].mean()))
 
 
 def binomial_tail(most: int, n: int, share: float) -> float:

@@ -84,6 +84,8 @@ def accuracy(found: Mapping[str, Any]) -> str:
     if found["interval"]:
         low, high = found["interval"]
         text += f", 95 % interval {low:.2f} to {high:.2f}"
+    if found["details"]:
+        text += f" ({', '.join(f'{name} {value:.4g}' for name, value in found['details'].items())})"
     if found["passed"] is None:
         return f"{text}, no target"
     return f"{text}, target {found['target']:g}: {'met' if found['passed'] else 'NOT met'}"

@@ -42,9 +42,12 @@ def score(job: Job, plugins: Plugins, channel: Channel) -> None:
 def describe(score: Score) -> dict[str, Any]:
     """A score as plain JSON data, whatever numbers of NumPy the metric gave. Raises ValueError for one not finite."""
     value, interval = float(score.value), [float(end) for end in score.interval or ()]
-    if not all(map(math.isfinite, (value, *interval))):
-        raise ValueError(f"the score is {value}, with the interval {interval}")
-    return {"value": value, "unit": score.unit, "n": int(score.n), "interval": interval or None}
+    details = {name: float(figure) for name, figure in score.details.items()}
+    if not all(map(math.isfinite, (value, *interval, *details.values()))):
+        raise ValueError(f"the score is {value}, with the interval {interval} and {details}")
+    return {
+        "value": value, "unit": score.unit, "n": int(score.n), "interval": interval or None, "details": details,
+    }  # fmt: skip
 
 
 def read_responses(log: Path, spec: ResponseSpec, count: int) -> dict[int, Array]:

@@ -20,7 +20,7 @@ from tests.unit.runner.making import a_metric, a_plan
 from tests.unit.runner.measurements import a_measured
 
 RUN = Path("20260101T000000Z-tiny-Offline-abcdef")
-SCORE = {"value": 91.5, "unit": "%", "n": 200, "interval": [87.0, 95.0]}
+SCORE = {"value": 91.5, "unit": "%", "n": 200, "interval": [87.0, 95.0], "details": {"top5": 97.5}}
 DONE = a_measured(RUN)
 BAD = a_measured(RUN, errors=("bad id",), result_validity="INVALID", result_min_queries_met=False)
 TRIAL = {"purpose": "trial", "target_qps": 3.5, "queries": 18, "valid": False, "p99_latency_ns": None}

@@ -16,7 +16,7 @@ from tests.unit.runner.making import a_metric, a_plan
 from tests.unit.runner.measurements import a_measured
 
 RUN = Path("20260101T000000Z-tiny-Offline-abcdef")
-SCORE = {"value": 91.5, "unit": "%", "n": 200, "interval": [87.0, 95.0]}
+SCORE = {"value": 91.5, "unit": "%", "n": 200, "interval": [87.0, 95.0], "details": {"top5": 97.5}}
 
 
 def result(plan: RunPlan | None = None, **findings: Any) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlharness.stats import wilson_interval
+from mlharness.stats import bootstrap_interval, mean_interval, wilson_interval
 
 
 @pytest.mark.parametrize(
@@ -42,3 +43,18 @@ def test_more_samples_make_it_narrower_and_a_larger_z_wider() -> None:
 
 def test_nothing_is_known_without_samples() -> None:
     assert wilson_interval(0, 0) == (0.0, 1.0)
+
+
+def test_the_interval_of_a_mean_is_the_usual_one() -> None:
+    """For many samples the bootstrap agrees with the normal approximation."""
+    values = np.random.default_rng(5).normal(10, 2, 2000)
+    interval = mean_interval(values)
+    assert interval is not None
+    half = 1.96 * values.std(ddof=1) / np.sqrt(len(values))
+    assert interval == pytest.approx((values.mean() - half, values.mean() + half), abs=0.015)
+    assert interval == mean_interval(values)
+
+
+def test_one_sample_has_no_interval() -> None:
+    assert bootstrap_interval(1, lambda drawn: 1.0) is None
+    assert mean_interval([3.0]) is None

@@ -28,7 +28,7 @@ RUN = Path("20260101T000000Z-tiny-Offline-abcdef")
 def a_result(passed: bool | None = None, **findings: Any) -> dict[str, Any]:
     """A result document; ``passed`` says whether an accuracy target was met."""
     target = {None: None, True: 1.0, False: 99.0}[passed]
-    score = {"value": 50.0, "unit": "%", "n": 8, "interval": None}
+    score = {"value": 50.0, "unit": "%", "n": 8, "interval": None, "details": {}}
     plan = a_plan(metric=a_metric(target=target))
     return make_result(plan, RUN, Findings(score=score, **findings), describe_system(), "then", "now")
 

@@ -16,7 +16,7 @@ from tests.unit.runner.making import a_metric, a_plan
 from tests.unit.runner.measurements import a_measured
 
 RUN = Path("20260101T000000Z-tiny-Offline-abcdef")
-SCORE = {"value": 91.5, "unit": "%", "n": 200, "interval": [87.0, 95.0]}
+SCORE = {"value": 91.5, "unit": "%", "n": 200, "interval": [87.0, 95.0], "details": {"top5": 97.5}}
 
 
 def result(plan: dict[str, Any] | None = None, **findings: Any) -> dict[str, Any]:
@@ -91,16 +91,18 @@ def test_the_harness_cost(scenario: str, instances: int, unit: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "interval", "text"),
+    ("target", "interval", "details", "text"),
     [
-        (90.0, (87.0, 95.0), "top1 91.50 %, n = 200, 95 % interval 87.00 to 95.00, target 90: met"),
-        (92.0, None, "top1 91.50 %, n = 200, target 92: NOT met"),
-        (None, None, "top1 91.50 %, n = 200, no target"),
+        (90.0, (87.0, 95.0), {}, "top1 91.50 %, n = 200, 95 % interval 87.00 to 95.00, target 90: met"),
+        (92.0, None, {}, "top1 91.50 %, n = 200, target 92: NOT met"),
+        (None, None, {"top5": 97.52, "top10": 99.0}, "top1 91.50 %, n = 200 (top5 97.52, top10 99), no target"),
     ],
 )
-def test_accuracy(target: float | None, interval: tuple[float, float] | None, text: str) -> None:
+def test_accuracy(
+    target: float | None, interval: tuple[float, float] | None, details: dict[str, float], text: str
+) -> None:
     plan = {"metric": a_metric(target=target), "test": {"mode": "accuracy"}}
-    found = result(plan, accuracy=done(), score={**SCORE, "interval": interval})
+    found = result(plan, accuracy=done(), score={**SCORE, "interval": interval, "details": details})
     assert accuracy(found["accuracy"]) == text
     assert "latency" not in dict(rows(found))
 

@@ -99,7 +99,7 @@ def test_a_log_that_is_not_there(tmp_path: Path) -> None:
 
 def test_numbers_of_numpy_are_numbers() -> None:
     found = describe(Score(np.float32(0.5), "%", np.int64(3), (np.float64(0.25), np.float64(1))))
-    assert json.loads(json.dumps(found)) == {"value": 0.5, "unit": "%", "n": 3, "interval": [0.25, 1.0]}
+    assert json.loads(json.dumps(found)) == {"value": 0.5, "unit": "%", "n": 3, "interval": [0.25, 1.0], "details": {}}
     assert describe(Score(1.0, "mAP", 3, None))["interval"] is None
 
 
