@@ -74,20 +74,20 @@ def check_steps(located: Located) -> Iterator[Problem]:
 
 def check_source(located: Located, key: KeyPath, source: str, function: str) -> Iterator[Problem]:
     """Python source of the file compiles and defines a function of that name; lines are those of the file."""
-    first = located.place(key).text_line
+    first, shown = located.place(key).text_line, dotted(located.origin(key))
     try:
         defined = defined_names(source)
     except SyntaxError as error:
         line = first + max(error.lineno or 1, 1) - 1
-        yield Problem(str(located.path), line, dotted(key), f"Python that does not parse: {error.msg}")
+        yield Problem(str(located.path), line, shown, f"Python that does not parse: {error.msg}")
     # Source with a NUL byte; source nested deeper than the compiler goes.
     except (ValueError, RecursionError, MemoryError, OverflowError) as error:
         said = str(error) or type(error).__name__
-        yield Problem(str(located.path), first, dotted(key), f"Python that does not compile: {said}")
+        yield Problem(str(located.path), first, shown, f"Python that does not compile: {said}")
     else:
         if function not in defined:
             needed = f"{function}(ctx, data)"
-            yield Problem(str(located.path), first, dotted(key), f"Python that does not define {needed}")
+            yield Problem(str(located.path), first, shown, f"Python that does not define {needed}")
 
 
 def defined_names(source: str) -> set[str]:

@@ -18,10 +18,11 @@ from mlharness.manifest.documents import (
     Origin,
     Step,
 )
-from mlharness.manifest.located import Located, read_located
+from mlharness.manifest.located import Located
 from mlharness.manifest.meaning import PYTHON, find_mistakes
 from mlharness.manifest.part import Part, parts
 from mlharness.manifest.problems import Problem
+from mlharness.manifest.published.upgrade import read_upgraded
 from mlharness.manifest.schema import find_problems
 from mlharness.providers import TensorSpec
 
@@ -37,7 +38,7 @@ def read_manifest(path: Path, plugin: str | None = None, member: str | None = No
     Raises:
         ManifestError: the file cannot be read, or does not follow its schema; every problem is listed.
     """
-    located = read_located(path)
+    located = read_upgraded(path)
     return make_manifest(located, plugin, member)
 
 
@@ -47,11 +48,13 @@ def check_manifest(path: Path) -> list[Problem]:
     Raises:
         ManifestError: the file cannot be read at all, or is not plain YAML.
     """
-    return check_located(read_located(path))
+    return check_located(read_upgraded(path))
 
 
 def check_located(located: Located) -> list[Problem]:
     """Every problem of a parsed file, sorted by line."""
+    if located.problems:
+        return list(located.problems)
     found = [*find_problems(located), *find_mistakes(located)]
     return sorted(found, key=lambda problem: (problem.line, problem.key))
 
