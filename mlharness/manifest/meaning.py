@@ -18,6 +18,8 @@ from mlharness.manifest.problems import Problem, dotted
 from mlharness.manifest.schema import problem_at
 
 PYTHON = "python"
+PUBLISHED = "published"
+"""The convention of the published MLHarness manifests' Python."""
 STAGES = ("preprocess", "postprocess")
 
 
@@ -63,13 +65,25 @@ def check_tensor_names(located: Located) -> Iterator[Problem]:
 
 
 def check_steps(located: Located) -> Iterator[Problem]:
-    """The step ``python`` has a source; the source compiles and defines the function of its stage."""
+    """The step ``python`` has a source that compiles and defines its stage's function; ``published`` is the first."""
     for stage in STAGES:
         for key, step in _items(located, stage):
             if step == PYTHON:
                 yield problem_at(located, key, "the step python without a source", "{python: SOURCE}")
-            elif isinstance(step, dict) and isinstance(step.get(PYTHON), str):
-                yield from check_source(located, (*key, PYTHON), step[PYTHON], stage)
+            elif isinstance(step, dict) and PYTHON in step:
+                yield from check_python(located, key, step[PYTHON], stage)
+
+
+def check_python(located: Located, key: KeyPath, step: object, stage: str) -> Iterator[Problem]:
+    """One step ``python``: its source alone, or a mapping with its source and convention."""
+    source_key: KeyPath = (*key, PYTHON)
+    if isinstance(step, dict):
+        if stage == "preprocess" and step.get("convention") == PUBLISHED and key[-1] != 0:
+            found = "a step before it, whose result it would not get: it opens the sample itself"
+            yield problem_at(located, (*key, PYTHON, "convention"), found, "the first step of preprocess")
+        step, source_key = step.get("source"), (*source_key, "source")
+    if isinstance(step, str):
+        yield from check_source(located, source_key, step, stage)
 
 
 def check_source(located: Located, key: KeyPath, source: str, function: str) -> Iterator[Problem]:

@@ -18,7 +18,7 @@ from mlharness.manifest.documents import (
     Origin,
     Step,
 )
-from mlharness.manifest.located import Located
+from mlharness.manifest.located import KeyPath, Located
 from mlharness.manifest.meaning import PYTHON, find_mistakes
 from mlharness.manifest.part import Part, parts
 from mlharness.manifest.problems import Problem
@@ -141,10 +141,17 @@ def make_steps(part: Part, stage: str) -> tuple[Step, ...]:
             continue
         [(name, parameters)] = step.items()
         if name == PYTHON:
-            steps.append(Step(name, {"source": parameters}, located.place((*place, name)).text_line))
+            steps.append(make_python(parameters, located, (*place, name)))
         else:
             steps.append(Step(name, parameters or {}, located.line((*place, name))))
     return tuple(steps)
+
+
+def make_python(written: str | dict[str, str], located: Located, key: KeyPath) -> Step:
+    """The step python, from its source alone or from a mapping; its line is the one on which the source begins."""
+    if isinstance(written, str):
+        return Step(PYTHON, {"source": written}, located.place(key).text_line)
+    return Step(PYTHON, written, located.place((*key, "source")).text_line)
 
 
 def _given(data: dict[str, Any], *names: str) -> dict[str, Any]:
