@@ -37,7 +37,11 @@ class Option:
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """A model input or output: name, NumPy dtype name, shape with the batch axis first and None for free axes."""
+    """A model input or output: name, NumPy dtype name, shape with the batch axis first and None for free axes.
+
+    An empty dtype or shape is left open: by a manifest to the model, by a predictor that cannot tell. The name that a
+    manifest gives may be a place, see :func:`mlharness.tensors.own_names`.
+    """
 
     name: str
     dtype: str

@@ -45,11 +45,15 @@ class Step:
 
 @dataclass(frozen=True)
 class FrameworkWish:
-    """The framework that a manifest is for; ``version`` is a PEP 440 range, empty when any will do."""
+    """The framework that a manifest is for; ``version`` is a PEP 440 range, empty when any will do.
+
+    ``written_for`` is the exact version that the author had, if known, which does not bind.
+    """
 
     name: str
     version: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    written_for: str = ""
 
 
 @dataclass(frozen=True)

@@ -126,9 +126,9 @@ def make_file(file: str | dict[str, str], member: str) -> ModelFile:
 
 
 def make_tensor(tensor: dict[str, Any]) -> TensorSpec:
-    """A tensor; names of axes and null become None."""
-    shape = tuple(None if size is None or isinstance(size, str) else int(size) for size in tensor["shape"])
-    return TensorSpec(tensor["name"], tensor["dtype"], shape)
+    """A tensor; names of axes and null become None, a dtype or shape that is not given is empty."""
+    shape = tuple(None if size is None or isinstance(size, str) else int(size) for size in tensor.get("shape", ()))
+    return TensorSpec(tensor["name"], tensor.get("dtype", ""), shape)
 
 
 def make_steps(part: Part, stage: str) -> tuple[Step, ...]:

@@ -24,6 +24,7 @@ from mlharness.runner.library import SampleLibrary, check_memory
 from mlharness.runner.opening import load_predictor, open_dataset
 from mlharness.runner.pipeline import bind
 from mlharness.runner.worker import Worker
+from mlharness.tensors import settle
 
 SWITCH_INTERVAL_S = 0.0005
 """The interpreter's switch interval: LoadGen's issuing thread waits no longer than this for a worker's Python code."""
@@ -68,7 +69,8 @@ class Measurement:
             )
 
         self.executor: Executor = make_executor(self.plan, self.library, make_worker, self.channel.fail)
-        self.library.expect(self.plan.model.inputs or self.executor.workers[0].inputs)
+        found = self.executor.workers[0].inputs
+        self.library.expect(settle(self.plan.model.inputs, found) or found)
 
     def warm_up(self) -> Sequence[int]:
         """Load a few samples and answer them to nobody; returns their indices.

@@ -17,6 +17,7 @@ from mlharness.manifest.place import find_text, place
 from mlharness.plan import RunPlan
 from mlharness.plugins import Plugins
 from mlharness.providers import DataSet, FrameworkProvider, Model, Predictor, TensorSpec
+from mlharness.tensors import described, own_names
 
 
 def open_dataset(plan: RunPlan, plugins: Plugins) -> DataSet:
@@ -126,7 +127,8 @@ def check_tensors(kind: str, found: Sequence[TensorSpec], declared: Sequence[Ten
     """
     if not declared:
         return
-    names, wanted = [spec.name for spec in found], [spec.name for spec in declared]
+    names = [spec.name for spec in found]
+    wanted = own_names([spec.name for spec in declared], names)
     same = sorted(names) == sorted(wanted) if kind == "inputs" else names == wanted
     if not same:
         raise UserError(
@@ -134,22 +136,26 @@ def check_tensors(kind: str, found: Sequence[TensorSpec], declared: Sequence[Ten
             f"Correct {kind} in the manifest.",
         )
     real = {spec.name: spec for spec in found}
-    for spec in declared:
-        if not agree(real[spec.name], spec):
-            one = real[spec.name]
+    for name, spec in zip(wanted, declared, strict=True):
+        if not agree(real[name], spec):
+            one = real[name]
             raise UserError(
-                f"{model}: {spec.name!r} is {one.dtype} {list(one.shape)} in the model, "
-                f"and {spec.dtype} {list(spec.shape)} in the manifest",
+                f"{model}: {name!r} is {described(one)} in the model, and {described(spec)} in the manifest",
                 f"Correct {kind} in the manifest.",
             )
 
 
 def agree(one: TensorSpec, other: TensorSpec) -> bool:
-    """True when both can describe one array: same dtype and rank, and sizes that are equal or free."""
-    return (
-        one.dtype == other.dtype
-        and len(one.shape) == len(other.shape)
-        and all(None in (a, b) or a == b for a, b in zip(one.shape, other.shape, strict=True))
+    """True when both can describe one array: same dtype and rank, and sizes that are equal or free.
+
+    What one of them leaves open is not compared.
+    """
+    if one.dtype and other.dtype and one.dtype != other.dtype:
+        return False
+    if not one.shape or not other.shape:
+        return True
+    return len(one.shape) == len(other.shape) and all(
+        None in (a, b) or a == b for a, b in zip(one.shape, other.shape, strict=True)
     )
 
 

@@ -29,6 +29,7 @@ from mlharness.runner.opening import load_predictor, open_dataset
 from mlharness.runner.pipeline import bind
 from mlharness.runner.score import decode
 from mlharness.runner.worker import Worker
+from mlharness.tensors import settle
 
 _SAMPLES_PER_QUERY = {"SingleStream": 1, "MultiStream": 8, "Server": 1}
 """Offline has one query of all samples."""
@@ -132,7 +133,7 @@ def executor_of(plan: RunPlan, dataset: DataSet, plugins: Plugins) -> Iterator[t
 
     executor = make_executor(plan, library, make_worker, _raise)
     try:
-        library.expect(plan.model.inputs or executor.workers[0].inputs)
+        library.expect(settle(plan.model.inputs, executor.workers[0].inputs) or executor.workers[0].inputs)
         yield executor, library
     finally:
         executor.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from mlharness.manifest.published.draft import Draft
-from mlharness.manifest.published.naming import DETAILS
 
 STAGES = ("preprocess", "postprocess")
 
@@ -16,7 +15,7 @@ def put_steps(draft: Draft) -> None:
         elif draft.old.get(f"before_{stage}"):
             draft.refuse("missing", f"Python that defines {stage}(ctx, data)", stage)
         if draft.old.get(f"after_{stage}"):
-            draft.put((*DETAILS, f"after_{stage}"), draft.old[f"after_{stage}"], f"after_{stage}")
+            draft.keep((f"after_{stage}",), draft.old[f"after_{stage}"], f"after_{stage}")
             draft.warn("not run: nothing of a manifest is, once a test has ended", f"after_{stage}")
 
 

@@ -14,10 +14,12 @@ class Draft:
 
     Attributes:
         old: the file's own mapping, which follows the schema of its format.
+        kept: what our format has no key for: its path, its value, and the key that it comes from.
     """
 
     def __init__(self, located: Located) -> None:
         self.old: Mapping[str, Any] = located.data
+        self.kept: list[tuple[KeyPath, Any, KeyPath]] = []
         self._located = located
         self._data: dict[str, Any] = {}
         self._keys: dict[KeyPath, Place] = {}
@@ -37,6 +39,10 @@ class Draft:
         self.place(key, *origin)
         _set(self._data, key, value)
         self._copy_places(key, origin)
+
+    def keep(self, key: KeyPath, value: Any, *origin: str | int) -> None:
+        """Put aside what our format has no key for."""
+        self.kept.append((key, value, origin))
 
     def place(self, key: KeyPath, *origin: str | int) -> None:
         """Say where a key stands, unless that has been said: it comes from this one of the published file."""

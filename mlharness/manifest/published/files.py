@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from mlharness.manifest.published.draft import Draft
-from mlharness.manifest.published.naming import DETAILS
 
 _MD5_DIGITS = 32
 
@@ -20,7 +19,7 @@ def put_files(draft: Draft) -> None:
         put_file(draft, index, kind)
     for key in ("features_path", "features_checksum"):
         if model.get(key):
-            draft.put((*DETAILS, key), model[key], "model", key)
+            draft.keep((key,), model[key], "model", key)
 
 
 def put_file(draft: Draft, index: int, kind: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from mlharness.manifest.published.draft import Draft
-from mlharness.manifest.published.naming import DETAILS
 from mlharness.manifest.published.versions import read_version
 
 _NAMES = {"pytorch": "torch", "tensorflow": "tensorflow", "mxnet": "mxnet", "onnxruntime": "onnxruntime"}
@@ -17,7 +16,7 @@ def put_framework(draft: Draft) -> None:
     draft.put(("framework", "name"), _NAMES.get(name.strip().lower(), name), "framework", "name")
     put_version(draft, name)
     if "container" in draft.old["framework"]:
-        draft.put((*DETAILS, "containers"), draft.old["framework"]["container"], "framework", "container")
+        draft.keep(("containers",), draft.old["framework"]["container"], "framework", "container")
 
 
 def put_version(draft: Draft, framework: str) -> None:
@@ -27,7 +26,7 @@ def put_version(draft: Draft, framework: str) -> None:
     origin = ("framework", "version")
     text = draft.written(*origin)
     if "||" in text:  # which PEP 440 cannot say
-        draft.put((*DETAILS, "framework_version"), text, *origin)
+        draft.keep(("framework_version",), text, *origin)
         draft.warn(f"{text!r} does not bind: only one range can", *origin)
         return
     try:

@@ -7,8 +7,8 @@ import re
 from mlharness.manifest.published.draft import Draft
 
 _LONGEST = 100
-DETAILS = ("attributes", "published")
-"""Where that which our format has no key for is kept."""
+DETAILS = "published"
+"""The attribute under which that is kept for which our format has no key."""
 
 
 def put_name(draft: Draft) -> None:
@@ -20,7 +20,7 @@ def put_name(draft: Draft) -> None:
         return
     draft.put(("name",), plain, "name")
     if plain != name:
-        draft.put((*DETAILS, "name"), name, "name")
+        draft.keep(("name",), name, "name")
 
 
 def plain_name(name: str) -> str:
@@ -54,11 +54,18 @@ def put_descriptions(draft: Draft) -> None:
 def put_attributes(draft: Draft) -> None:
     """``attributes`` as they are, and the keys that our format has no place for."""
     for key, value in (draft.old.get("attributes") or {}).items():
-        if key == DETAILS[1]:
+        if key == DETAILS:
             draft.refuse("a name that mlharness keeps details of the file under", "any other name", "attributes", key)
         else:
             draft.put(("attributes", key), value, "attributes", key)
     for key in ("hidden", "container"):
         if key in draft.old:
-            draft.put((*DETAILS, key), draft.old[key], key)
+            draft.keep((key,), draft.old[key], key)
             draft.warn("kept among the attributes; nothing of mlharness reads it", key)
+
+
+def put_details(draft: Draft) -> None:
+    """What was kept, behind the author's attributes."""
+    for key, value, origin in draft.kept:
+        draft.place(("attributes", DETAILS), *origin)
+        draft.put(("attributes", DETAILS, *key), value, *origin)

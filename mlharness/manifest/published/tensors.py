@@ -7,7 +7,6 @@ from typing import Any
 
 from mlharness.manifest.located import KeyPath
 from mlharness.manifest.published.draft import Draft
-from mlharness.manifest.published.naming import DETAILS
 
 _CHANNELS = (1, 3, 4)
 _TRANSLATED = {"inputs": ("input_layer", "element_type", "dimensions"), "outputs": ("output_layer",)}
@@ -22,7 +21,7 @@ def put_tensors(draft: Draft) -> None:
     """
     for index, tensor in enumerate(draft.old.get("inputs") or ()):
         put_input(draft, index, tensor.get("parameters") or {})
-        put_details(draft, "inputs", index, tensor, ("inputs", index))
+        keep_details(draft, "inputs", index, tensor, ("inputs", index))
     outputs = draft.old.get("outputs")
     if outputs is None and draft.old.get("output"):
         put_single_output(draft)
@@ -31,7 +30,7 @@ def put_tensors(draft: Draft) -> None:
     for index, tensor in enumerate(outputs or ()):
         if any(layer is not None for layer in layers):
             put_name(draft, "outputs", index, layers[index])
-        put_details(draft, "outputs", index, tensor, ("outputs", index))
+        keep_details(draft, "outputs", index, tensor, ("outputs", index))
 
 
 def put_input(draft: Draft, index: int, parameters: Mapping[str, Any]) -> None:
@@ -82,17 +81,15 @@ def put_single_output(draft: Draft) -> None:
         draft.place(("outputs",), "output")
         draft.place(("outputs", index), *origin)
         draft.put(("outputs", index, "name"), str(parameters[layer]), *origin)
-    draft.put((*DETAILS, "outputs", 0), output, "output")
+    draft.keep(("outputs", 0), output, "output")
     draft.warn("deprecated: write outputs, a list", "output")
 
 
-def put_details(draft: Draft, side: str, index: int, tensor: Mapping[str, Any], origin: KeyPath) -> None:
+def keep_details(draft: Draft, side: str, index: int, tensor: Mapping[str, Any], origin: KeyPath) -> None:
     """What our format has no key for: the type, a description, the colour mode, mean and scale, and so on."""
-    key: KeyPath = (*DETAILS, side, index)
-    draft.place(key[:-1], side)
     for name, value in tensor.items():
         if name != "parameters":
-            draft.put((*key, name), value, *origin, name)
+            draft.keep((side, index, name), value, *origin, name)
     for name, value in (tensor.get("parameters") or {}).items():
         if name not in _TRANSLATED[side]:
-            draft.put((*key, name), value, *origin, "parameters", name)
+            draft.keep((side, index, name), value, *origin, "parameters", name)

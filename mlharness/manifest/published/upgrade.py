@@ -11,7 +11,7 @@ from mlharness.manifest.published.code import put_dataset, put_steps
 from mlharness.manifest.published.draft import Draft
 from mlharness.manifest.published.files import put_files
 from mlharness.manifest.published.frameworks import put_framework
-from mlharness.manifest.published.naming import put_attributes, put_descriptions, put_name, put_version
+from mlharness.manifest.published.naming import put_attributes, put_descriptions, put_details, put_name, put_version
 from mlharness.manifest.published.recognise import DATASET, MODEL, recognise
 from mlharness.manifest.published.tensors import put_tensors
 from mlharness.manifest.schema import find_departures
@@ -51,8 +51,8 @@ def _put_dataset(draft: Draft) -> None:
 _STEPS: Mapping[str, tuple[Callable[[Draft], None], ...]] = {
     MODEL: (
         _put_model, put_name, put_version, put_descriptions, put_framework, put_files, put_tensors, put_steps,
-        put_attributes,
+        put_attributes, put_details,
     ),
-    DATASET: (_put_dataset, put_name, put_version, put_descriptions, put_dataset, put_attributes),
+    DATASET: (_put_dataset, put_name, put_version, put_descriptions, put_dataset, put_attributes, put_details),
 }  # fmt: skip
 """What is done to a file of each schema; our keys come out in this order."""
