@@ -39,4 +39,5 @@ class Choices:
     audit_conf: Path | None = None
     system_description: Path | None = None
     trust: bool = False
+    allow_http: bool = False
     stall_timeout_s: float | None = None

@@ -243,7 +243,8 @@ class SourceProvider:
     ``fetch`` cannot work: it then runs in an environment that has it. ``formats`` are the values of the query
     parameter ``format``, by which the files of a zoo can be had for other frameworks. With ``md5``, both functions
     take ``md5:`` and 32 digits in the place of a sha256, too; any other source is asked for the file without a
-    checksum, and the kernel holds what it gives against the md5.
+    checksum, and the kernel holds what it gives against the md5. ``fetch_over_http`` takes the place of ``fetch`` where
+    the user allows plain http; a source that has only that is refused where the user does not.
     """
 
     scheme: str
@@ -253,6 +254,7 @@ class SourceProvider:
     framework: str = ""
     formats: tuple[str, ...] = ()
     md5: bool = False
+    fetch_over_http: Callable[[str, str | None, Callable[[int, int], None]], Path] | None = None
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,8 @@ def check_files(part: Part, library: ManifestLibrary) -> Iterator[Problem]:
             continue
         key = (*part.path("model"), "files", index)
         try:
-            check_source(source, base, checksum_in(wish), library.catalog)
+            # Whether plain http is allowed is the user's choice, of which a file knows nothing.
+            check_source(source, base, checksum_in(wish), library.catalog, allow_http=True)
         except PluginError as error:
             scheme = source.partition("://")[0]
             yield unfound(part.located, key, library.catalog.sources, scheme, error)

@@ -107,15 +107,17 @@ def plan_of(name: str, choices: Choices, plugins: Plugins) -> RunPlan:
     dataset = choices.dataset or dataset_of(model)
     if not dataset:
         raise UserError(f"the manifest of {model.name} names no data set", "Give one: dataset=NAME.")
-    located = locate_files(model, plugins.catalog)
+    located = locate_files(model, plugins.catalog, choices.allow_http)
     files = [unpack(wish, path) for wish, path in zip(model.files, located, strict=True)]
     return make_plan(model, library.dataset(dataset), choices, plugins.catalog, files)
 
 
-def locate_files(model: ModelManifest, catalog: Catalog) -> list[Path]:
+def locate_files(model: ModelManifest, catalog: Catalog, allow_http: bool = False) -> list[Path]:
     """The model's files, fetched when they are not here. Raises UserError for one that cannot be had."""
     base = model.origin.path.parent
-    found = [resolve(wish.source, base, wish.checksum, catalog, fetch=True) for wish in model.files]
+    found = [
+        resolve(wish.source, base, wish.checksum, catalog, fetch=True, allow_http=allow_http) for wish in model.files
+    ]
     return [path for path in found if path is not None]
 
 

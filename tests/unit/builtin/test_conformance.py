@@ -174,3 +174,18 @@ class TestHttps(SourceConformance):
 
     def missing_uri(self, folder: Path) -> tuple[str, str | None]:
         return "https://example.org/missing.bin", "1" * 64
+
+
+class TestHttp(TestHttps):
+    scheme = "http"
+    bad_uris = ("http://example.org/without-a-checksum",)
+
+    def fetchable_uri(self, folder: Path) -> tuple[str, str]:
+        return URI.replace("https", "http"), SHA256
+
+    def make_uri(self, folder: Path) -> tuple[str, str]:
+        uri, sha256 = super().make_uri(folder)
+        return uri.replace("https", "http"), sha256
+
+    def missing_uri(self, folder: Path) -> tuple[str, str | None]:
+        return "http://example.org/missing.bin", "1" * 64

@@ -29,7 +29,7 @@ class Server(http.server.ThreadingHTTPServer):
     """Serves :data:`CONTENT`, and misbehaves as a test asks.
 
     ``status`` answers with an error; ``cut`` sends that many bytes of an answer and hangs up; ``ranges`` honours
-    Range; ``shift`` answers a range with another one; ``location`` redirects;
+    Range; ``shift`` answers a range with another one; ``location`` redirects (``redirects`` times, None: always);
     ``busy`` answers are 503 before the first that is not.
     """
 
@@ -42,6 +42,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.ranges = True
         self.shift = 0
         self.location = ""
+        self.redirects: int | None = None
         self.busy = 0
         self.content = CONTENT
         self.asked: list[str | None] = []
@@ -57,7 +58,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         server = self.server
         wanted = self.headers.get("Range")
         server.asked.append(wanted)
-        if server.location:
+        if server.location and server.redirects != 0:
+            server.redirects = server.redirects and server.redirects - 1
             self.send_response(302)
             self.send_header("Location", server.location)
             self.send_header("Content-Length", "0")
@@ -120,13 +122,13 @@ def redirect(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
     monkeypatch.setenv("NO_PROXY", "*")
     opened = download.open_session
 
-    def open_session() -> requests.Session:
-        session = opened()
-        assert list(session.adapters) == ["https://"]
+    def open_session(allow_http: bool = False) -> requests.Session:
+        session = opened(allow_http)
+        assert sorted(session.adapters) == (["http://", "https://"] if allow_http else ["https://"])
         assert session.verify is True
-        [adapter] = session.adapters.values()
-        assert isinstance(adapter, HTTPAdapter)
-        session.mount("https://", Plain(port, adapter.max_retries))
+        for scheme, adapter in list(session.adapters.items()):
+            assert isinstance(adapter, HTTPAdapter)
+            session.mount(scheme, Plain(port, adapter.max_retries))
         return session
 
     monkeypatch.setattr(download, "open_session", open_session)
@@ -330,6 +332,29 @@ def test_a_redirect_to_plain_http_is_refused(server: Server) -> None:
     with pytest.raises(UserError, match="leads to an address that is not https"):
         download.fetch(URI, SHA256, ignore)
     assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("uri", [URI, URI.replace("https", "http")])
+@pytest.mark.parametrize("location", ["", "http://elsewhere.example/m.onnx", "https://elsewhere.example/m.onnx"])
+def test_plain_http_where_the_user_allows_it(server: Server, uri: str, location: str) -> None:
+    server.location, server.redirects = location, 1
+    assert download.fetch(uri, SHA256, ignore, allow_http=True).read_bytes() == CONTENT
+    assert len(server.asked) == (2 if location else 1)
+
+
+def test_plain_http_is_held_against_the_checksum(server: Server, files: Path) -> None:
+    server.content = b"changed on the way"
+    for checksum in (SHA256, MD5):
+        with pytest.raises(UserError, match="the download was deleted"):
+            download.fetch("http://models.example/m.onnx", checksum, ignore, allow_http=True)
+    assert [path.name for path in files.iterdir() if path.suffix != ".lock"] == []
+
+
+def test_plain_http_is_not_spoken_unless_it_is_allowed(server: Server) -> None:
+    with pytest.raises(UserError, match="not https") as raised:
+        download.fetch("http://models.example/m.onnx", SHA256, ignore)
+    assert "--allow-http" in raised.value.remedy
+    assert server.asked == []
 
 
 def test_parallel_runs_download_once(server: Server) -> None:
