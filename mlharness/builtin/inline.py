@@ -1,4 +1,4 @@
-"""The step ``python``: Python of the manifest itself, run in the runner, in a module that belongs to the run.
+"""The step and the data-set kind ``python``: Python of the manifest itself, run in the runner, in a module of the run.
 
 The code is compiled with the manifest's file name and line numbers, so that a traceback points into the YAML. All
 blocks of a manifest share one module: what ``preprocess`` leaves in a global, ``postprocess`` sees.
@@ -13,11 +13,11 @@ from typing import Any, Literal
 import numpy as np
 
 from mlharness import hookimpl
-from mlharness.builtin import published
+from mlharness.builtin import inline_dataset, published
 from mlharness.builtin.inline_code import compile_inline, find_function
 from mlharness.errors import UserError
 from mlharness.providers import Array, Arrays, Context, Option, StepFunction
-from mlharness.registrars import StepRegistrar
+from mlharness.registrars import DataSetRegistrar, StepRegistrar
 
 InlineFunction = Callable[[Context, Any], Any]
 Stage = Literal["preprocess", "postprocess"]
@@ -115,3 +115,8 @@ def mlh_register_steps(registrar: StepRegistrar) -> None:
         "convention", "string", "What the functions get and return.", default="arrays", choices=("arrays", "published")
     )
     registrar.step("python", make_python, parameters=(source, line, convention), serial=True)
+
+
+@hookimpl
+def mlh_register_datasets(registrar: DataSetRegistrar) -> None:
+    registrar.dataset("python", open=inline_dataset.open_python, options=inline_dataset.OPTIONS)

@@ -6,12 +6,21 @@ So a traceback points into the YAML.
 from __future__ import annotations
 
 import ast
+import traceback
 import types
 import warnings
 from collections.abc import Callable
 from typing import Any
 
 from mlharness.errors import UserError
+
+MODULE = "manifest_code"
+"""The name of the module that a run's Python shares; it stands in no ``sys.modules``."""
+
+
+def new_module() -> types.ModuleType:
+    """An empty module for the Python of one run."""
+    return types.ModuleType(MODULE)
 
 
 def compile_inline(
@@ -30,7 +39,7 @@ def compile_inline(
         UserError: the block does not parse, or imports a package that is not installed.
         Exception: whatever the block itself raises.
     """
-    module = types.ModuleType("manifest_code") if namespace is None else namespace
+    module = new_module() if namespace is None else namespace
     module.__file__ = filename
     code = compile_at(source, filename, line)
     try:
@@ -67,3 +76,10 @@ def find_function(module: types.ModuleType, name: str, arguments: str, filename:
         raise UserError(f"{filename}:{line}: the block does not define {name}({arguments})", "Define that function.")
     checked: Callable[..., Any] = function
     return checked
+
+
+def raised_at(error: BaseException) -> str:
+    """``FILE:LINE`` of the manifest's own Python that raised an error, or called what did; empty when none did."""
+    frames = traceback.walk_tb(error.__traceback__)
+    inside = [(frame, line) for frame, line in frames if frame.f_globals.get("__name__") == MODULE]
+    return f"{inside[-1][0].f_code.co_filename}:{inside[-1][1]}" if inside else ""

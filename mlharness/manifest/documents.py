@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mlharness.providers import TensorSpec
+from mlharness.registrars import fold
 
 MD5 = "md5:"
 """What a checksum begins with that is an md5; any other is a sha256."""
@@ -41,6 +42,11 @@ class Step:
     def inline(self) -> bool:
         """True when the step is Python of the manifest itself, which needs trust."""
         return self.name == "python"
+
+    @property
+    def published(self) -> bool:
+        """True for Python of the published manifests' convention, which opens samples itself."""
+        return self.inline and self.parameters.get("convention") == "published"
 
 
 @dataclass(frozen=True)
@@ -162,3 +168,10 @@ class DataSetManifest:
     options: Mapping[str, Any] = field(default_factory=dict)
     requires: tuple[str, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    lines: Mapping[str, int] = field(default_factory=dict)
+    """For Python of the manifest itself: the 1-based line on which the source of each option begins."""
+
+    @property
+    def inline(self) -> bool:
+        """True when the data set is Python of the manifest itself, which needs trust."""
+        return fold(self.provider) == "python"

@@ -70,7 +70,7 @@ def make_manifest(
     origin = Origin(located.path, located.sha256, plugin)
     check_member(located, member)
     if located.data["kind"] == "dataset":
-        return make_dataset(located.data, origin)
+        return make_dataset(located, origin)
     first, *others = (make_model(part, origin, member) for part in parts(located))
     return replace(first, alternatives=tuple(others))
 
@@ -110,13 +110,17 @@ def make_model(part: Part, origin: Origin, member: str | None = None) -> ModelMa
     )
 
 
-def make_dataset(data: dict[str, Any], origin: Origin) -> DataSetManifest:
+def make_dataset(located: Located, origin: Origin) -> DataSetManifest:
     """The data set of a file without problems."""
-    return DataSetManifest(
+    data = located.data
+    found = DataSetManifest(
         origin=origin,
         **_given(data, "name", "version", "provider", "description", "license", "options", "attributes"),
         **_tuples(data, "references", "requires"),
     )
+    if not found.inline:
+        return found
+    return replace(found, lines={name: located.place(("options", name)).text_line for name in found.options})
 
 
 def make_file(file: str | dict[str, str], member: str) -> ModelFile:
