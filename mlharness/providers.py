@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy.typing as npt
 
@@ -37,7 +37,11 @@ class Option:
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """A model input or output: name, NumPy dtype name, shape with the batch axis first and None for free axes."""
+    """A model input or output: name, NumPy dtype name, shape with the batch axis first and None for free axes.
+
+    An empty dtype or shape is left open: by a manifest to the model, by a predictor that cannot tell. The name that a
+    manifest gives may be a place, see :func:`mlharness.tensors.own_names`.
+    """
 
     name: str
     dtype: str
@@ -154,11 +158,25 @@ class DataSet(Protocol):
         ...
 
 
+@runtime_checkable
 class FileDataSet(DataSet, Protocol):
     """A data set each sample of which is one file. Published manifests, whose Python opens files itself, need it."""
 
     def file(self, index: int) -> Path:
         """The file of one sample."""
+        ...
+
+
+@runtime_checkable
+class LoadingDataSet(DataSet, Protocol):
+    """A data set that is told which samples are in use: ``load`` before they are asked for, ``unload`` afterwards."""
+
+    def load(self, indices: Sequence[int]) -> None:
+        """These samples will be asked for, in this order; others only after they have been unloaded."""
+        ...
+
+    def unload(self, indices: Sequence[int]) -> None:
+        """These samples, all that were loaded, are no longer needed."""
         ...
 
 

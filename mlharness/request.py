@@ -18,7 +18,7 @@ from mlharness.manifest.files import as_uri, digest, find_source, is_md5, is_pla
 from mlharness.manifest.library import ManifestLibrary, is_path
 from mlharness.manifest.place import place, placed
 from mlharness.manifest.provided import check_file, check_run, refuse
-from mlharness.manifest.trust import require_trust, user_trust
+from mlharness.manifest.trust import require_trust_in_all, user_trust
 from mlharness.plan import RunPlan
 from mlharness.planning import check_device, find_framework, make_plan, wished_framework
 from mlharness.plugins import Plugins
@@ -166,7 +166,7 @@ def prepare(model: str, choices: Choices, plugins: Plugins, root: Path, blocked:
     check_run(found, dataset, library, chosen)
     # Whichever framework is going to run it: what a manifest is trusted with shall not depend on an option.
     code = [key for framework in plugins.catalog.frameworks for key in framework.provider.code]
-    require_trust(found, choices.trust, user_trust(), code)
+    require_trust_in_all((found, dataset), choices.trust, user_trust(), code)
     return Request(found, dataset, choices, plugins, root, blocked)
 
 

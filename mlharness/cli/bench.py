@@ -42,6 +42,7 @@ class _Amount(click.FloatRange):
 _AT_LEAST_1 = click.IntRange(min=1, max=2**63 - 1)  # LoadGen's integers
 _POSITIVE = _Amount(min=0, min_open=True, max=1e9)  # more would overflow as LoadGen's nanoseconds
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 def _choice(values: Sequence[str]) -> click.Choice[str]:
@@ -50,6 +51,7 @@ def _choice(values: Sequence[str]) -> click.Choice[str]:
 
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--dataset", metavar="NAME", shell_complete=complete_datasets, help="Data set, by name or path."),
+    click.option("--data-dir", type=_FOLDER, metavar="DIR", help="Where the data set's files are; else DATA_DIR."),
     framework_option,
     click.option("--scenario", type=_choice(SCENARIOS), default="SingleStream", show_default=True, help="LoadGen's."),
     click.option("--mode", type=_choice(MODES), default="performance", show_default=True, help="LoadGen's, or both."),

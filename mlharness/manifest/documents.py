@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mlharness.providers import TensorSpec
+from mlharness.registrars import fold
 
 MD5 = "md5:"
 """What a checksum begins with that is an md5; any other is a sha256."""
@@ -42,14 +43,23 @@ class Step:
         """True when the step is Python of the manifest itself, which needs trust."""
         return self.name == "python"
 
+    @property
+    def published(self) -> bool:
+        """True for Python of the published manifests' convention, which opens samples itself."""
+        return self.inline and self.parameters.get("convention") == "published"
+
 
 @dataclass(frozen=True)
 class FrameworkWish:
-    """The framework that a manifest is for; ``version`` is a PEP 440 range, empty when any will do."""
+    """The framework that a manifest is for; ``version`` is a PEP 440 range, empty when any will do.
+
+    ``written_for`` is the exact version that the author had, if known, which does not bind.
+    """
 
     name: str
     version: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    written_for: str = ""
 
 
 @dataclass(frozen=True)
@@ -158,3 +168,10 @@ class DataSetManifest:
     options: Mapping[str, Any] = field(default_factory=dict)
     requires: tuple[str, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    lines: Mapping[str, int] = field(default_factory=dict)
+    """For Python of the manifest itself: the 1-based line on which the source of each option begins."""
+
+    @property
+    def inline(self) -> bool:
+        """True when the data set is Python of the manifest itself, which needs trust."""
+        return fold(self.provider) == "python"

@@ -51,7 +51,7 @@ def resolve(
     found = provider.locate(uri, told)
     if found is None:
         if fetch_it is None:
-            looked = uri if _SCHEME.match(source) else base.absolute() / source
+            looked = uri if is_uri(source) else base.absolute() / source
             raise UserError(f"there is no file {source} (looked for {looked})", "Check the path in the manifest.")
         if not fetch:
             return None
@@ -76,11 +76,16 @@ def check_source(
     return provider
 
 
+def is_uri(source: str) -> bool:
+    """True for a URI, false for a path."""
+    return _SCHEME.match(source) is not None
+
+
 def as_uri(source: str, base: Path) -> str:
     """The source itself when it is a URI; for a path, the ``file://`` URI of the path from ``base``."""
     if "\0" in source:
         raise UserError(f"{source!r} holds a NUL character", "Correct the path in the manifest.")
-    return source if _SCHEME.match(source) else (base.absolute() / source).as_uri()
+    return source if is_uri(source) else (base.absolute() / source).as_uri()
 
 
 def find_source(source: str, uri: str, catalog: Catalog) -> SourceProvider:

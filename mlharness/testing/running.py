@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import types
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mlharness.builtin.inline_code import new_module
 from mlharness.choices import Choices
 from mlharness.errors import UserError
 from mlharness.manifest.documents import ModelManifest
@@ -26,9 +28,10 @@ from mlharness.runner import loadgen
 from mlharness.runner.executors import Executor, make_executor
 from mlharness.runner.library import SampleLibrary
 from mlharness.runner.opening import load_predictor, open_dataset
-from mlharness.runner.pipeline import bind
+from mlharness.runner.pipeline import bind, opens_samples
 from mlharness.runner.score import decode
 from mlharness.runner.worker import Worker
+from mlharness.tensors import settle
 
 _SAMPLES_PER_QUERY = {"SingleStream": 1, "MultiStream": 8, "Server": 1}
 """Offline has one query of all samples."""
@@ -82,10 +85,11 @@ def run_in_process(
     """
     found = plugins or build_manager()
     plan = plan_of(str(manifest), Choices(**choices), found)
-    dataset = open_dataset(plan, found)
+    namespace = new_module()
+    dataset = open_dataset(plan, found, namespace)
     indices = range(len(dataset)) if samples is None else samples
     responses: dict[int, bytes] = {}
-    with executor_of(plan, dataset, found) as (executor, library):
+    with executor_of(plan, dataset, found, namespace) as (executor, library):
         prepare(executor, library, plan, indices)
         collect = partial(_collect, responses, indices)
         for worker in executor.workers:
@@ -121,11 +125,16 @@ def locate_files(model: ModelManifest, catalog: Catalog, allow_http: bool = Fals
 
 
 @contextmanager
-def executor_of(plan: RunPlan, dataset: DataSet, plugins: Plugins) -> Iterator[tuple[Executor, SampleLibrary]]:
-    """An executor with its predictors loaded and its library empty; both are closed afterwards, threads included."""
+def executor_of(
+    plan: RunPlan, dataset: DataSet, plugins: Plugins, namespace: types.ModuleType | None = None
+) -> Iterator[tuple[Executor, SampleLibrary]]:
+    """An executor with its predictors loaded and its library empty; both are closed afterwards, threads included.
+
+    ``namespace`` is the module that the Python of the plan's manifests shares; None makes a new one.
+    """
     framework = plugins.catalog.frameworks.find(plan.framework.name).provider
-    preprocess, postprocess = bind(plan, plugins.catalog)
-    library = SampleLibrary(dataset, preprocess, len(plan.host.cores))
+    preprocess, postprocess = bind(plan, plugins.catalog, namespace)
+    library = SampleLibrary(dataset, preprocess, len(plan.host.cores), raw=not opens_samples(plan))
     counters = memoryview(array("q", [0] * plan.host.instances))
     busy = memoryview(array("q", [0] * plan.host.instances))
 
@@ -134,7 +143,7 @@ def executor_of(plan: RunPlan, dataset: DataSet, plugins: Plugins) -> Iterator[t
 
     executor = make_executor(plan, library, make_worker, _raise)
     try:
-        library.expect(plan.model.inputs or executor.workers[0].inputs)
+        library.expect(settle(plan.model.inputs, executor.workers[0].inputs) or executor.workers[0].inputs)
         yield executor, library
     finally:
         executor.close()

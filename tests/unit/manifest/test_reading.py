@@ -104,6 +104,17 @@ def test_every_key_of_a_model(write: Write) -> None:
     assert model.inline
 
 
+def test_a_step_of_python_says_its_convention(write: Write) -> None:
+    model = read(
+        write,
+        HEAD + "preprocess:\n- python:\n    convention: published\n    source: |\n      # begins\n"
+        "      def preprocess(ctx, data): ...\n",
+    )
+    source = "# begins\ndef preprocess(ctx, data): ...\n"
+    assert model.preprocess == (Step("python", {"convention": "published", "source": source}, 9),)
+    assert model.inline
+
+
 def test_a_minimal_model_has_the_defaults(write: Write) -> None:
     model = read(write, HEAD)
     assert model == ModelManifest(model.origin, "m", "1", model.framework)
@@ -152,7 +163,16 @@ def test_a_data_set(write: Write) -> None:
         (HEAD + "preprocess: [{a: 3}]\n", "5: preprocess[0].a: 3 (allowed: a mapping or null)"),
         (HEAD + "preprocess: [python]\n",
          "5: preprocess[0]: the step python without a source (allowed: {python: SOURCE})"),
-        (HEAD + "preprocess: [{python: }]\n", "5: preprocess[0].python: null (allowed: text)"),
+        (HEAD + "preprocess: [{python: }]\n", "5: preprocess[0].python: null (allowed: text or a mapping)"),
+        (HEAD + "preprocess: [{python: {}}]\n", "5: preprocess[0].python.source: missing (allowed: text)"),
+        (HEAD + "preprocess: [{python: {source: 'def preprocess(ctx, data): ...', convention: publised}}]\n",
+         "5: preprocess[0].python.convention: 'publised' (allowed: arrays, published); did you mean 'published'?"),
+        (HEAD + "preprocess:\n- tensor.cast\n- python:\n    convention: published\n"
+         "    source: 'def preprocess(ctx, data): ...'\n",
+         "8: preprocess[1].python.convention: a step before it, whose result it would not get: it opens the sample "
+         "itself (allowed: the first step of preprocess)"),
+        (HEAD + "preprocess:\n- python:\n    source: |\n      x = 1\n      x x\n",
+         "9: preprocess[0].python.source: Python that does not parse: invalid syntax"),
         (HEAD + "postprocess: [{python: 'def preprocess(ctx, data): ...'}]\n",
          "5: postprocess[0].python: Python that does not define postprocess(ctx, data)"),
         (HEAD + "model: {files: [{sha256: " + "a" * 64 + "}]}\n", "5: model.files[0].source: missing (allowed: text)"),
