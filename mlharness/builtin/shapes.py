@@ -70,7 +70,7 @@ def length_of(array: Array, axis: int) -> int:
     """How long an array is on an axis. Raises UserError when it has no such axis."""
     if not -array.ndim <= axis < array.ndim:
         raise UserError(f"an array {list(array.shape)} has no axis {axis}", "Correct the parameter axis.")
-    return array.shape[axis]
+    return int(array.shape[axis])
 
 
 def fitting(value: float, array: Array) -> Array:

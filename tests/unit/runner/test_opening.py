@@ -24,11 +24,11 @@ from tests.unit.runner.making import FakeDataSet, FakePredictor, X, Y, a_channel
 def test_too_few_labels_are_told_before_an_accuracy_run_answers_anything(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(NullDataSet, "label", lambda self, index: [0, 1, 2][index])
     dataset = replace(a_plan().dataset, options={"count": 4, "shape": [3]})
-    plugins = build_manager(allow=["builtin-null", "builtin-tensor"])
+    plugins = build_manager()
     with a_channel() as (channel, _):
-        Measurement(Job("measure", plan=a_plan(dataset=dataset)), plugins, channel)
+        Measurement(Job("measure", plan=a_plan(dataset=dataset, preprocess=())), plugins, channel)
         with pytest.raises(UserError, match="has 4 samples, and no label for sample 3"):
-            Measurement(Job("measure", plan=a_plan(dataset=dataset), accuracy=True), plugins, channel)
+            Measurement(Job("measure", plan=a_plan(dataset=dataset, preprocess=()), accuracy=True), plugins, channel)
 
 
 class Loader:
