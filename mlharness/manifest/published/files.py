@@ -33,6 +33,9 @@ def put_file(draft: Draft, index: int, kind: str) -> None:
         draft.put((*key, "source"), model["base_url"].strip(), "model", "base_url")
     else:
         draft.put((*key, "source"), joined(model.get("base_url") or "", path), *origin)
+    place = ("model", "base_url") if archived else origin
+    if draft.written(*place).strip().lower().startswith("http://"):
+        draft.warn("plain http, which anyone on the way can change: a run needs --allow-http", *place)
     put_checksum(draft, key, "graph_checksum" if archived else f"{kind}_checksum")
     if archived:
         draft.put((*key, "member"), path.removeprefix("./"), *origin)
@@ -49,3 +52,5 @@ def put_checksum(draft: Draft, key: tuple[str | int, ...], name: str) -> None:
     if digits:
         kind = "md5" if len(digits) == _MD5_DIGITS else "sha256"
         draft.put((*key, kind), digits, "model", name)
+        if kind == "md5":
+            draft.warn("an md5 can be forged: write the file's sha256", "model", name)
