@@ -43,7 +43,7 @@ class Registered(Generic[P]):
 
     def answers_to(self, name: str) -> bool:
         """True when the name or an alias is this one, whatever its case, spaces, '-' and '_'."""
-        return _fold(name) in {_fold(known) for known in (self.name, *self.aliases)}
+        return fold(name) in {fold(known) for known in (self.name, *self.aliases)}
 
 
 @dataclass
@@ -71,7 +71,7 @@ class Shelf(Generic[P]):
         if not found:
             remedy = did_you_mean(name, self.names())
             if self.kind == "framework":
-                remedy += f" Its plugin may not be installed: pip install mlharness-{_fold(name)}"
+                remedy += f" Its plugin may not be installed: pip install mlharness-{fold(name)}"
             raise PluginError(f"no {self.kind} is named {name!r}", remedy)
         if len(found) > 1:
             plugins = " and ".join(sorted({entry.plugin for entry in found}))
@@ -239,6 +239,6 @@ def check_options(name: str, options: Sequence[Option]) -> tuple[Option, ...]:
     return tuple(options)
 
 
-def _fold(name: str) -> str:
+def fold(name: str) -> str:
     """One spelling for 'ONNX Runtime', 'Onnxruntime' and 'onnxruntime'."""
     return re.sub(r"[\s_-]+", "", name).casefold()

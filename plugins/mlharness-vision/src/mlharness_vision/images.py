@@ -29,7 +29,7 @@ class Item:
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """An opened data set; see :class:`mlharness.providers.DataSet`. It holds no pixels and no open file."""
+    """An opened data set; see :class:`mlharness.providers.FileDataSet`. It holds no pixels and no open file."""
 
     items: tuple[Item, ...]
 
@@ -48,6 +48,10 @@ class ImageFiles:
             return (np.fromfile(item.path, dtype=np.uint8),)
         except OSError as error:
             raise UserError(f"image {item.file!r} cannot be read: {error}", "Do not change files in a run.") from error
+
+    def file(self, index: int) -> Path:
+        """The file of one image."""
+        return self.items[index].path
 
     def label(self, index: int) -> int | None:
         """The class of one image, None when the manifest gives none."""
