@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -80,8 +81,17 @@ def test_every_framework_with_a_plugin_is_there() -> None:
     for name in FRAMEWORKS:
         assert (f"{name}+slide" in frameworks.names()) == (name in frameworks.names())
     wrapped, plain = (frameworks.find(name).provider for name in ("onnxruntime+slide", "onnxruntime"))
-    assert (wrapped.requirement, wrapped.threads) == (plain.requirement, plain.threads)
+    assert (wrapped.requirement, wrapped.threads) == ("", plain.threads)
     assert {option.name for option in wrapped.options} > {option.name for option in plain.options}
+
+
+def test_a_framework_that_cannot_be_imported_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = build_manager().catalog.frameworks.find("onnxruntime+slide").provider
+    assert provider.version() == onnxruntime.__version__
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(UserError, match="onnxruntime cannot be imported") as caught:
+        provider.version()
+    assert caught.value.remedy == "Run: pip install 'onnxruntime'"
 
 
 @pytest.fixture

@@ -51,6 +51,8 @@ class WindowedPredictor:
     def predict(self, batch: dict[str, Array]) -> list[Array]:
         """The weighted mean of the first output, [n, classes, d, h, w], for volumes [n, channels, d, h, w]."""
         (volumes,) = batch.values()
+        if len(volumes) == 1:  # volumes are large, and mostly come alone: nothing is copied
+            return [self._volume(volumes[0])[None]]
         return [np.stack([self._volume(volume) for volume in volumes])]
 
     def _volume(self, volume: Array) -> Array:
@@ -130,6 +132,15 @@ class Windowed:
         inner = self.inner.load(replace(model, inputs=specs[0], outputs=specs[1]), device, theirs, trace)
         return WindowedPredictor(inner, window, options["overlap"], options["windows_per_call"])
 
+    def version(self) -> str:
+        """The inner framework's. Raises UserError when it cannot be imported."""
+        try:
+            return self.inner.version()
+        except ImportError as error:
+            raise UserError(
+                f"{self.inner.name} cannot be imported: {error}", f"Run: pip install '{self.inner.requirement}'"
+            ) from error
+
     def complexity(self, predictor: Any, batch: Mapping[str, Array]) -> Complexity:
         """That of the inner framework; the multiplications of all windows of the volume."""
         assert self.inner.complexity is not None, "registered only where the inner framework has it"
@@ -145,7 +156,11 @@ def replace_shapes(specs: Sequence[TensorSpec], window: Sequence[int]) -> tuple[
 
 
 def register(registrar: FrameworkRegistrar) -> None:
-    """Register each framework that is installed once more, with windows."""
+    """Register each framework that is installed once more, with windows.
+
+    It names no distribution to install, so that mlharness makes no environments for it: those would hold this plugin
+    and the framework, and not the framework's plugin, which is what is wrapped.
+    """
     for name in FRAMEWORKS:
         provider = find_framework(name)
         if provider is not None:
@@ -154,13 +169,11 @@ def register(registrar: FrameworkRegistrar) -> None:
             registrar.framework(
                 name + ENDING,
                 load=wrapped.load,
-                version=provider.version,
+                version=wrapped.version,
                 devices=provider.devices,
                 options=(*provider.options, *OPTIONS),
                 aliases=tuple(alias + ENDING for alias in provider.aliases),
-                requirement=provider.requirement,
                 threads=provider.threads,
-                variants=provider.variants,
                 complexity=complexity,
                 code=provider.code,
             )
