@@ -12,9 +12,12 @@ from mlharness_vision.steps.pixels import SHAPE, SIZE, check_image, on_first, wa
 
 NAME = "image.center-crop"
 ROUNDING = Option(
-    "rounding", "string", "What becomes of half a pixel before the cut: down, or half-even as torchvision does.", "down",
+    "rounding",
+    "string",
+    "What becomes of half a pixel before the cut: down, or half-even as torchvision does.",
+    "down",
     choices=("down", "half-even"),
-)  # fmt: skip
+)
 PARAMETERS = (SIZE, SHAPE, ROUNDING)
 
 
