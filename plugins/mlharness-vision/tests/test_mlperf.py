@@ -249,3 +249,11 @@ def test_accuracy_is_what_the_official_script_prints(
     printed = f"accuracy={accuracy['value']:.3f}%, good={right}, total={accuracy['n']}"
     assert printed == "accuracy=79.381%, good=77, total=97"
     assert accuracy["passed"] is True
+
+
+@ONNX
+def test_a_real_network_on_the_official_layout(images: Path, mlh_bench: Bench) -> None:
+    """The official script printed ``accuracy=75.000%, good=3, total=4`` for the accuracy log of this run."""
+    result = mlh_bench("efficientnet-lite0", dataset="imagenet", mode="accuracy")
+    assert result["status"] == "valid", result["invalid_reasons"]
+    assert (f"{result['accuracy']['value']:.3f}", result["accuracy"]["n"]) == ("75.000", 4)
