@@ -18,7 +18,7 @@ NEEDED_BY_TESTS = {
     "mlharness-data": ("mlharness-onnxruntime",),
     "mlharness-medical": ("mlharness-onnxruntime",),
     "mlharness-torch": ("mlharness-onnxruntime", "mlharness-vision"),
-    "mlharness-vision": ("mlharness-onnxruntime", "mlharness-torch"),
+    "mlharness-vision": ("mlharness-onnxruntime", "mlharness-tensorflow", "mlharness-torch"),
 }
 """Plugins whose tests run models of another plugin's framework."""
 EXTRAS = {"mlharness-vision": "test,origin"}
