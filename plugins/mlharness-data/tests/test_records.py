@@ -141,6 +141,17 @@ def test_parquet_names_the_row_without_a_value_and_the_type_it_cannot_use(opened
         opened("r.parquet", columns=["b"])
 
 
+def test_categories_of_parquet_are_their_values(opened: Open, tmp_path: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    column = pyarrow.array(["cat", "dog", "cat"]).dictionary_encode()
+    pyarrow.parquet.write_table(pyarrow.table({"a": column}), tmp_path / "r.parquet")
+    dataset = opened("r.parquet", columns=["a"], label="a")
+    assert [dataset.sample(index)[0].tobytes() for index in range(3)] == [b"cat", b"dog", b"cat"]
+    assert dataset.label(1) == "dog"
+
+
 def test_without_pyarrow_the_command_is_told(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(UserError, match=r"pip install 'mlharness-data\[parquet\]'"):

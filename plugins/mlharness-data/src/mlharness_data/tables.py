@@ -28,7 +28,7 @@ class ArrowTable:
 
     def arrays(self, name: str, dtype: str | None) -> Column:
         """A column's arrays in its own dtype, or the one given; see :func:`mlharness_data.cells.column_of`."""
-        column = self.table.column(name)
+        column = plain(self.table.column(name))
         own = leaf_dtype(column.type, f"{self.name}: column {name!r}")
         cells = Cells(name, (), lambda row: f"{self.name}: row {row}")
         if column.null_count:
@@ -42,6 +42,13 @@ class ArrowTable:
         """A column's values as labels; null is None."""
         values: list[Any] = self.table.column(name).to_pylist()
         return values
+
+
+def plain(column: Any) -> Any:
+    """A column's values themselves, where it holds places in a dictionary of them (pandas' categories)."""
+    import pyarrow
+
+    return column.cast(column.type.value_type) if pyarrow.types.is_dictionary(column.type) else column
 
 
 def is_list(kind: Any) -> bool:
