@@ -21,7 +21,7 @@ def data() -> Path:
     return DATA
 
 
-def write_stand_in(path: Path, side: int | str, channels: int = 4) -> Path:
+def write_stand_in(path: Path, side: int, channels: int = 4, batch: int | str = "batch_size") -> Path:
     """A network with the interface of MLPerf's 3D U-Net and random weights, for windows of ``side`` voxels a side."""
     rng = np.random.default_rng(4)
     weights = {
@@ -34,7 +34,7 @@ def write_stand_in(path: Path, side: int | str, channels: int = 4) -> Path:
         helper.make_node("Conv", ["positive", "second"], ["output"]),
     ]
     ends: list[Any] = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch_size", size, *[side] * 3])
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, size, *[side] * 3])
         for name, size in (("input", 1), ("output", 3))
     ]
     held = [numpy_helper.from_array(array, name) for name, array in weights.items()]

@@ -51,14 +51,15 @@ def one_by_one(session: Any, volume: Array, side: int, step: int) -> Array:
     return np.asarray(sums / weights)
 
 
-@pytest.mark.parametrize("together", [1, 4, 100])
-def test_windows_add_up_to_their_weighted_mean(tmp_path: Path, together: int) -> None:
-    path = write_stand_in(tmp_path / "model.onnx", 8)
+@pytest.mark.parametrize(("together", "batch"), [(1, 1), (1, "n"), (4, "n"), (4, 4), (100, "n")])
+def test_windows_add_up_to_their_weighted_mean(tmp_path: Path, together: int, batch: int | str) -> None:
+    path = write_stand_in(tmp_path / "model.onnx", 8, batch=batch)
     volumes = np.random.default_rng(3).normal(0, 1, (2, 1, 12, 16, 8)).astype(np.float32)
     predictor = loaded(path, window=[8, 8, 8], windows_per_call=together)
     (found,) = predictor.predict({"input": volumes})
     predictor.close()
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    single = write_stand_in(tmp_path / "single.onnx", 8)
+    session = onnxruntime.InferenceSession(single, providers=["CPUExecutionProvider"])
     assert (found.dtype, found.shape) == (np.float32, (2, 3, 12, 16, 8))
     for volume, scores in zip(volumes, found, strict=True):
         np.testing.assert_allclose(scores, one_by_one(session, volume[0], 8, 4), rtol=1e-4, atol=1e-5)

@@ -46,6 +46,7 @@ class WindowedPredictor:
         free: tuple[int | None, ...] = (None, None, None)
         self.inputs: Sequence[TensorSpec] = (TensorSpec(taken.name, taken.dtype, (None, taken.shape[1], *free)),)
         self.outputs: Sequence[TensorSpec] = (TensorSpec(given.name, given.dtype, (None, given.shape[1], *free)),)
+        self._fixed = taken.shape[0] or 0
         self._bell = bell(window).astype(given.dtype)
 
     def predict(self, batch: dict[str, Array]) -> list[Array]:
@@ -74,9 +75,11 @@ class WindowedPredictor:
     def _inside(self, place: Sequence[int]) -> tuple[slice, ...]:
         return tuple(slice(start, start + side) for start, side in zip(place, self._window, strict=True))
 
-    def _answers(self, volume: Array, insides: Sequence[tuple[slice, ...]]) -> Array:
-        cubes = np.stack([volume[inside] for inside in insides])
-        return self.inner.predict({self.inputs[0].name: cubes})[0]
+    def _answers(self, volume: Array, insides: list[tuple[slice, ...]]) -> Array:
+        # A model of a fixed batch gets the last window again where too few are left.
+        whole = [*insides, *insides[-1:] * (self._fixed - len(insides))]
+        cubes = np.stack([volume[inside] for inside in whole])
+        return self.inner.predict({self.inputs[0].name: cubes})[0][: len(insides)]
 
     def windows_of(self, batch: Mapping[str, Array]) -> tuple[dict[str, Array], int]:
         """The first window of a batch of volumes, as the inner predictor takes it, and how many a volume has."""
