@@ -1,8 +1,8 @@
 """Make small data sets in the layouts of COCO 2017 and of MLPerf's OpenImages, and a log of detections in them.
 
-The pictures are photographs from scikit-image's wheel, all of them CC0 or in the public domain, cut and scaled down. Boxes,
-categories and detections are random numbers that mean nothing; they only look like an evaluation that goes neither
-well nor badly.
+The pictures are photographs from scikit-image's wheel, all of them CC0 or in the public domain, cut and scaled down.
+Boxes, categories and detections are random numbers that mean nothing; they only look like an evaluation that goes
+neither well nor badly.
 
     python scripts/make_detection_fixtures.py [FOLDER]
 """
@@ -54,7 +54,8 @@ def picture(cut: Cut) -> Image.Image:
     width, height = whole.size
     part = whole.crop((int(left * width), int(top * height), int(right * width), int(bottom * height)))
     scale = longest / max(part.size)
-    return part.resize((round(part.width * scale), round(part.height * scale)), Image.Resampling.LANCZOS)
+    small: Image.Image = part.resize((round(part.width * scale), round(part.height * scale)), Image.Resampling.LANCZOS)
+    return small
 
 
 def boxes(draw: np.random.Generator, width: int, height: int, count: int) -> list[list[float]]:
@@ -68,7 +69,9 @@ def boxes(draw: np.random.Generator, width: int, height: int, count: int) -> lis
     return found
 
 
-def annotate(draw: np.random.Generator, images: Sequence[Mapping[str, Any]], drawn: Sequence[int]) -> list[dict[str, Any]]:
+def annotate(
+    draw: np.random.Generator, images: Sequence[Mapping[str, Any]], drawn: Sequence[int]
+) -> list[dict[str, Any]]:
     """Annotations in COCO's form for all images but the last; one of them is of a crowd."""
     found: list[dict[str, Any]] = []
     for image in images[:-1]:
@@ -82,7 +85,11 @@ def annotate(draw: np.random.Generator, images: Sequence[Mapping[str, Any]], dra
 
 
 def detect(
-    draw: np.random.Generator, index: int, image: Mapping[str, Any], truths: Sequence[Mapping[str, Any]], drawn: Sequence[int]
+    draw: np.random.Generator,
+    index: int,
+    image: Mapping[str, Any],
+    truths: Sequence[Mapping[str, Any]],
+    drawn: Sequence[int],
 ) -> npt.NDArray[np.float32]:
     """Rows as MLPerf's scripts read them, float32 [n, 7]: most of what is there, moved a little, and more."""
     size = np.array([image["width"], image["height"]] * 2)
@@ -113,8 +120,8 @@ def write_log(path: Path, rows: Sequence[npt.NDArray[np.float32]], draw: np.rand
 
 
 def make(
-    folder: Path, images_in: str, annotations_in: str, names: Sequence[tuple[int, str]], categories: Sequence[Mapping[str, Any]],
-    drawn: Sequence[int], seed: int,
+    folder: Path, images_in: str, annotations_in: str, names: Sequence[tuple[int, str]],
+    categories: Sequence[Mapping[str, Any]], drawn: Sequence[int], seed: int,
 ) -> None:  # fmt: skip
     """Write pictures, annotations and a log of detections."""
     draw = np.random.default_rng(seed)

@@ -257,7 +257,8 @@ def test_a_model_that_takes_one_sample_may_leave_the_batch_axis_out(rows: int) -
 
 
 @pytest.mark.parametrize(
-    ("shapes", "one"), [([(1, 3)], True), ([(1, 3), (1,)], True), ([(1,), (None,)], False), ([(2, 3)], False), ([], False)]
+    ("shapes", "one"),
+    [([(1, 3)], True), ([(1, 3), (1,)], True), ([(1,), (None,)], False), ([(2, 3)], False), ([], False)],
 )
 def test_a_model_takes_one_sample_when_every_batch_axis_is_fixed_at_one(
     shapes: Sequence[tuple[int | None, ...]], one: bool

@@ -34,9 +34,9 @@ def mlh_register_datasets(registrar: DataSetRegistrar) -> None:
 @hookimpl
 def mlh_register_metrics(registrar: MetricRegistrar) -> None:
     """The metrics ``coco-map`` and ``openimages-map``."""
-    given = {"response": precision.rows_response, "options": precision.OPTIONS}
-    registrar.metric("coco-map", score=precision.score_coco_map, **given)
-    registrar.metric("openimages-map", score=precision.score_openimages_map, **given)
+    response, options = precision.rows_response, precision.OPTIONS
+    registrar.metric("coco-map", score=precision.score_coco_map, response=response, options=options)
+    registrar.metric("openimages-map", score=precision.score_openimages_map, response=response, options=options)
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""The data-set kinds ``coco`` and ``openimages``: image files beside one file of annotations, as MLPerf lays them out."""
+"""The data-set kinds ``coco`` and ``openimages``: images beside one file of annotations, as MLPerf lays them out."""
 
 from __future__ import annotations
 

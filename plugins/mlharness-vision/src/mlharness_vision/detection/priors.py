@@ -74,7 +74,7 @@ def checked(arrays: Arrays, known: Priors) -> Arrays:
     shapes = [list(array.shape) for array in arrays]
     fits = len(arrays) == 2 and all(len(shape) == 3 and shape[axis] == count for shape in shapes)
     if not fits or shapes[0][3 - axis] != 4:
-        wanted = f"[n, 4, {count}] and [n, classes, {count}]" if axis == 2 else f"[n, {count}, 4] and [n, {count}, classes]"
+        wanted = " and ".join(f"[n, {k}, {count}]" if axis == 2 else f"[n, {count}, {k}]" for k in ("4", "classes"))
         raise UserError(f"got the shapes {shapes}, and needs {wanted}", "Check priors, and the order of the outputs.")
     return arrays
 

@@ -17,8 +17,8 @@ ROWS = (
         KINDS,
     ),
     Option(
-        "corners", "string", "How a box's numbers stand: xyxy is left, top, right, bottom; yxyx top, left, bottom, right.",
-        "yxyx", choices=("yxyx", "xyxy"),
+        "corners", "string", "How a box stands: xyxy is left, top, right, bottom; yxyx top, left, bottom, right.", "yxyx",
+        choices=("yxyx", "xyxy"),
     ),
     Option("size", "array", "[height, width] of the image that boxes count pixels of; without it they are fractions."),
     Option("score_threshold", "number", "Detections with a lower score are left out.", 0.0),
@@ -72,9 +72,8 @@ def find(names: Sequence[str], arrays: Arrays, indices: Sequence[int]) -> tuple[
     given = dict(zip(names, arrays, strict=True))
     lone = given["boxes"].ndim == 2
     boxes, scores, classes = (given[name][None] if lone else given[name] for name in ("boxes", "scores", "classes"))
-    counts = given.get("count", np.full(len(indices), scores.shape[-1] if scores.ndim else 0)).reshape(-1).astype(np.int64)
-    k = boxes.shape[1] if boxes.ndim == 3 else -1
-    n = len(indices)
+    n, k = len(indices), boxes.shape[1] if boxes.ndim == 3 else -1
+    counts = given.get("count", np.full(n, k)).reshape(-1).astype(np.int64)
     if (boxes.shape, scores.shape, classes.shape, counts.shape) != ((n, k, 4), (n, k), (n, k), (n,)):
         found = {name: list(array.shape) for name, array in given.items()}
         raise UserError(

@@ -65,15 +65,22 @@ def candidates_of(scores: Array, threshold: float, most: int | None, first: int)
     Of each class from ``first`` on, the ``most`` best (None: all) above the threshold; of equal scores, the box that
     stands first.
     """
-    worth = scores[:, first:] > threshold
-    if most is not None and most < len(scores):
-        order = np.argsort(-scores[:, first:], axis=0, kind="stable")
-        np.put_along_axis(worth, order[most:], False, axis=0)
-    boxes, classes = np.nonzero(worth)
+    boxes, classes = np.nonzero(scores[:, first:] > threshold)
     classes = classes + first
     order = np.argsort(-scores[boxes, classes], kind="stable")
+    if most is not None:
+        order = order[places_in_class(classes[order]) < most]
     boxes, classes = boxes[order], classes[order]
     return boxes, classes, scores[boxes, classes]
+
+
+def places_in_class(classes: Array) -> Array:
+    """How many of the same class stand before each, int64 [k]."""
+    order = np.argsort(classes, kind="stable")
+    together = classes[order]
+    places = np.empty(len(classes), np.int64)
+    places[order] = np.arange(len(classes)) - np.searchsorted(together, together, side="left")
+    return places
 
 
 def best(boxes: Array, classes: Array, scores: Array, iou_threshold: float, most: int) -> Array:
