@@ -237,7 +237,9 @@ class SourceProvider:
     with (bytes so far, bytes in all). A source without ``fetch`` has nothing to bring: not located means missing.
     ``digest_required`` refuses manifests that give no sha256. ``framework`` names the framework without which
     ``fetch`` cannot work: it then runs in an environment that has it. ``formats`` are the values of the query
-    parameter ``format``, by which the files of a zoo can be had for other frameworks.
+    parameter ``format``, by which the files of a zoo can be had for other frameworks. With ``md5``, both functions
+    take ``md5:`` and 32 digits in the place of a sha256, too; any other source is asked for the file without a
+    checksum, and the kernel holds what it gives against the md5.
     """
 
     scheme: str
@@ -246,6 +248,7 @@ class SourceProvider:
     digest_required: bool = False
     framework: str = ""
     formats: tuple[str, ...] = ()
+    md5: bool = False
 
 
 @dataclass(frozen=True)

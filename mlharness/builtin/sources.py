@@ -70,4 +70,4 @@ def locate_on_disk(uri: str, sha256: str | None) -> Path | None:
 def mlh_register_sources(registrar: SourceRegistrar) -> None:
     registrar.source(SourceProvider("pkg", locate_in_package))
     registrar.source(SourceProvider("file", locate_on_disk))
-    registrar.source(SourceProvider("https", download.locate, download.fetch, digest_required=True))
+    registrar.source(SourceProvider("https", download.locate, download.fetch, digest_required=True, md5=True))

@@ -65,7 +65,9 @@ def inspect(model: str, device: str, framework: str | None, trust: bool, block: 
     plugins = discover(block)
     choices = Choices(device=device, framework=framework, trust=trust)
     try:
-        found = inspect_model(prepare(model, choices, plugins, runs_dir(), tuple(block)), Watch())
+        request = prepare(model, choices, plugins, runs_dir(), tuple(block))
+        found = inspect_model(request, Watch())
+        output.warn(request.warnings())
     except PluginError as error:
         raise plugins.explain(error) from error
     show_fields(output, {key: value for key, value in found.items() if key != "event"})
@@ -102,6 +104,7 @@ def export(
     try:
         request = exporting.export_request(exporting.Export(model, form, framework, weights), plugins, tuple(block))
         exported = exporting.export(request, form, make_watch(output))
+        output.warn(request.warnings())
     except PluginError as error:
         raise plugins.explain(error) from error
     if target is not None:

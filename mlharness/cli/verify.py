@@ -60,6 +60,7 @@ def command(
             for name in split_frameworks(frameworks)
         ]  # fmt: skip
         reference, *others = [answer(request, count or SAMPLES, make_watch(output)) for request in requests]
+        output.warn(dict.fromkeys(warning for request in requests for warning in request.warnings()))
     except PluginError as error:
         raise plugins.explain(error) from error
     agreements = [compare(reference, other, tolerance) for other in others]

@@ -13,6 +13,9 @@ from typing import Any, Literal
 
 from mlharness.providers import TensorSpec
 
+MD5 = "md5:"
+"""What a checksum begins with that is an md5; any other is a sha256."""
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -51,7 +54,7 @@ class FrameworkWish:
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A file of the model: a URI or a path relative to the manifest, and its sha256 if given.
+    """A file of the model: a URI or a path relative to the manifest, and its sha256 if given, or else its md5.
 
     With ``member``, these are of an archive, and the model's file is the one of that path inside it.
     """
@@ -59,6 +62,12 @@ class ModelFile:
     source: str
     sha256: str | None = None
     member: str | None = None
+    md5: str | None = None
+
+    @property
+    def checksum(self) -> str | None:
+        """What the file is held against: its sha256, else ``md5:`` and its md5, else None."""
+        return self.sha256 if self.sha256 is not None or self.md5 is None else f"{MD5}{self.md5}"
 
 
 @dataclass(frozen=True)

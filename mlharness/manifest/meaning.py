@@ -1,4 +1,4 @@
-"""What a schema cannot say of a manifest: version ranges, requirements, names given twice, and Python that parses.
+"""What a schema cannot say of a manifest: version ranges, requirements, what is given twice, and Python that parses.
 
 Python is compiled here and never run.
 """
@@ -23,7 +23,7 @@ STAGES = ("preprocess", "postprocess")
 
 def find_mistakes(located: Located) -> list[Problem]:
     """Every such problem of a file, sorted by line. What has the wrong type is passed over: the schema says that."""
-    checks = (check_range, check_requirements, check_tensor_names, check_steps)
+    checks = (check_range, check_requirements, check_checksums, check_tensor_names, check_steps)
     found = [problem for check in checks for problem in check(located)]
     return sorted(found, key=lambda problem: (problem.line, problem.key))
 
@@ -48,6 +48,17 @@ def check_requirements(located: Located) -> Iterator[Problem]:
                 Requirement(wish)
         except InvalidRequirement:
             yield problem_at(located, key, repr(wish), "a PEP 508 requirement, as 'numpy>=1.23'")
+
+
+def check_checksums(located: Located) -> Iterator[Problem]:
+    """No model file has an md5 beside its sha256: the one that can be forged would say nothing."""
+    for part in parts(located):
+        model = part.data.get("model") if part.framework is None or "model" in part.own else None
+        files = model.get("files") if isinstance(model, dict) else None
+        for index, file in enumerate(files if isinstance(files, list) else []):
+            if isinstance(file, dict) and {"sha256", "md5"} <= set(file):
+                key = (*part.path("model"), "files", index, "md5")
+                yield problem_at(located, key, "md5 beside sha256", "sha256 alone")
 
 
 def check_tensor_names(located: Located) -> Iterator[Problem]:

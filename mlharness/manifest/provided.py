@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from mlharness.errors import ManifestError, PluginError, UserError
-from mlharness.manifest.documents import DataSetManifest, ModelManifest
+from mlharness.manifest.documents import MD5, DataSetManifest, ModelManifest
 from mlharness.manifest.files import check_source
 from mlharness.manifest.library import ManifestLibrary, is_path
 from mlharness.manifest.located import KeyPath, Located, read_located
@@ -126,21 +126,29 @@ def check_framework(part: Part, library: ManifestLibrary) -> Iterator[Problem]:
 
 
 def check_files(part: Part, library: ManifestLibrary) -> Iterator[Problem]:
-    """``model.files``: a source knows each scheme, and has the sha256 that it needs."""
+    """``model.files``: a source knows each scheme, and has the checksum that it needs."""
     files, base = _mapping(part.data.get("model")).get("files"), part.located.path.parent
     for index, file in enumerate(files if isinstance(files, list) else []):
         wish = {"source": file} if isinstance(file, str) else _mapping(file)
-        source, sha256 = wish.get("source"), wish.get("sha256")
+        source = wish.get("source")
         if not isinstance(source, str) or not source:
             continue
         key = (*part.path("model"), "files", index)
         try:
-            check_source(source, base, sha256, library.catalog)
+            check_source(source, base, checksum_in(wish), library.catalog)
         except PluginError as error:
             scheme = source.partition("://")[0]
             yield unfound(part.located, key, library.catalog.sources, scheme, error)
         except UserError as error:
             yield problem_at(part.located, key, f"{error.message}. {error.remedy}".rstrip())
+
+
+def checksum_in(wish: Mapping[str, Any]) -> str | None:
+    """The checksum of a file as it stands in a manifest, whatever is wrong with it."""
+    for key, prefix in (("sha256", ""), ("md5", MD5)):
+        if wish.get(key) is not None:
+            return f"{prefix}{wish[key]}"
+    return None
 
 
 def check_dataset(part: Part, library: ManifestLibrary) -> Iterator[Problem]:

@@ -21,7 +21,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class FetchJob:
-    """Files to bring here: (source, sha256 or None) each, relative to ``base``."""
+    """Files to bring here: (source, checksum or None) each, relative to ``base``."""
 
     files: tuple[tuple[str, str | None], ...]
     base: str

@@ -114,7 +114,7 @@ def plan_of(name: str, choices: Choices, plugins: Plugins) -> RunPlan:
 def locate_files(model: ModelManifest, catalog: Catalog) -> list[Path]:
     """The model's files, fetched when they are not here. Raises UserError for one that cannot be had."""
     base = model.origin.path.parent
-    found = [resolve(wish.source, base, wish.sha256, catalog, fetch=True) for wish in model.files]
+    found = [resolve(wish.source, base, wish.checksum, catalog, fetch=True) for wish in model.files]
     return [path for path in found if path is not None]
 
 

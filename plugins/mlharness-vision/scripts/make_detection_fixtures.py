@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-FOLDER = Path(__file__).parents[1] / "tests" / "data"
+FOLDER = Path(__file__).parents[1] / "tests" / "fixtures"
 Cut = tuple[str, tuple[float, float, float, float], int]
 CUTS: Sequence[Cut] = (
     ("chelsea", (0, 0, 1, 1), 240),

@@ -21,6 +21,7 @@ from mlharness.registrars import Catalog, SourceRegistrar
 
 CONTENT = bytes(range(256)) * 16_000  # several chunks
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
+MD5 = f"md5:{hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()}"
 URI = "https://models.example/m.onnx"
 
 
@@ -241,6 +242,49 @@ def test_a_wrong_checksum(server: Server, files: Path) -> None:
     assert [path.name for path in files.iterdir() if path.suffix != ".lock"] == []
 
 
+def test_an_md5_is_enough_and_the_sha256_is_what_counts_from_then_on(server: Server, files: Path) -> None:
+    assert download.locate(URI, MD5) is None
+    path = download.fetch(URI, MD5, ignore)
+    assert path == files / SHA256
+    assert path.read_bytes() == CONTENT
+    assert download.locate(URI, MD5) == download.fetch(URI, MD5, ignore) == path
+    assert download.locate(URI, SHA256) == path, "what the warning asks for costs no second download"
+    assert server.asked == [None]
+    assert download.locate("https://elsewhere.example/m.onnx", MD5) is None, "an md5 can be forged there"
+    path.write_bytes(b"another file of the same md5, for all that is known")
+    assert download.locate(URI, MD5) is None
+    assert download.fetch(URI, MD5, ignore).read_bytes() == CONTENT
+
+
+def test_a_wrong_md5_leaves_nothing(server: Server, files: Path) -> None:
+    server.content = b"another file"
+    found = hashlib.md5(b"another file", usedforsecurity=False).hexdigest()
+    with pytest.raises(UserError, match=f"wrong md5: found {found}, expected {MD5[4:]}") as raised:
+        download.fetch(URI, MD5, ignore)
+    assert "Correct md5 in the manifest" in raised.value.remedy
+    assert [path.name for path in files.iterdir() if path.suffix != ".lock"] == []
+    assert download.locate(URI, MD5) is None
+
+
+def test_a_broken_download_by_md5_is_resumed(server: Server) -> None:
+    server.cut = 1_000_000
+    with pytest.raises(UserError, match="broke off"):
+        download.fetch(URI, MD5, ignore)
+    server.cut = None
+    assert download.fetch(URI, MD5, ignore).read_bytes() == CONTENT
+    assert len(server.asked) == 2
+    assert server.asked[1] is not None
+
+
+def test_a_note_of_an_md5_that_is_damaged_is_none(server: Server, files: Path) -> None:
+    download.fetch(URI, MD5, ignore)
+    [note] = [path for path in files.iterdir() if path.name.startswith("md5-") and path.suffix != ".lock"]
+    for damaged in (b"", b"\xff", b"../../etc/passwd", SHA256.encode() + b"\n"):
+        note.write_bytes(damaged)
+        assert download.locate(URI, MD5) is None
+    assert download.fetch(URI, MD5, ignore).read_bytes() == CONTENT
+
+
 def test_a_part_of_another_file_is_not_resumed_for_ever(server: Server, files: Path) -> None:
     leave_part(files, b"x" * 1000)
     with pytest.raises(UserError, match="wrong sha256"):
@@ -316,6 +360,14 @@ def test_a_read_only_cache_still_serves_what_it_has(server: Server, monkeypatch:
 
     monkeypatch.setattr(Path, "write_text", refuse)
     assert download.locate(URI, SHA256) == path
+
+
+@pytest.mark.parametrize("md5", ["md5:", "md5:../x", f"md5:{'A' * 32}", f"md5:{'a' * 32}\n", f"md5:{'a' * 64}"])
+def test_an_md5_that_is_none_never_becomes_a_path(md5: str) -> None:
+    for ask in (lambda: download.locate(URI, md5), lambda: download.fetch(URI, md5, ignore)):
+        with pytest.raises(UserError, match="no usable md5") as raised:
+            ask()
+        assert "32 lower-case" in raised.value.remedy
 
 
 @pytest.mark.parametrize("sha256", [None, "", "../x", "AB" * 32, "ab" * 32 + "\n"])

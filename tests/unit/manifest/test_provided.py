@@ -101,6 +101,8 @@ def test_what_is_provided(library: ManifestLibrary, tmp_path: Path, text: str) -
     [
         ("name: frame", "name: fram", "5: framework.name: no framework is named 'fram' (allowed: frame, other); "
          "did you mean 'frame'?"),
+        ("- m.onnx", "- {source: web://a, md5: %s}" % ("a" * 32), "9: model.files[0]: web://a has an md5 only. "
+         "Add the file's sha256: web:// needs it."),
         ("level: 2", "levle: 2", "6: framework.options.levle: framework 'frame' has no such option (allowed: level); "
          "did you mean 'level'?"),
         ("level: 2", "level: high", "6: framework.options.level: 'high' (allowed: integer)"),

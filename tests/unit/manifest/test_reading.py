@@ -34,6 +34,7 @@ FULL = """\
       files:
         - {source: "pkg://p/m.onnx", sha256: "%s"}
         - m.bin
+        - {source: m.zip, md5: cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd, member: a/m.onnx}
     inputs: [{name: images, dtype: float32, shape: [batch, 3, null, 224.0]}]
     outputs: [{name: logits, dtype: float32, shape: [1, 1000]}]
     dataset: photos
@@ -79,17 +80,19 @@ def test_every_key_of_a_model(write: Write) -> None:
         "onnxruntime", ">=1.17", {"graph": "all"}
     )  # fmt: skip
     assert model.weights == "trained"
-    assert [(file.source, file.sha256) for file in model.files] == [("pkg://p/m.onnx", "ab" * 32), ("m.bin", None)]
+    assert [(file.source, file.checksum, file.member) for file in model.files] == [
+        ("pkg://p/m.onnx", "ab" * 32, None), ("m.bin", None, None), ("m.zip", "md5:" + "cd" * 16, "a/m.onnx"),
+    ]  # fmt: skip
     assert model.inputs == (TensorSpec("images", "float32", (None, 3, None, 224)),)
     assert model.outputs == (TensorSpec("logits", "float32", (1, 1000)),)
     assert model.dataset == "photos"
     assert model.preprocess == (
-        Step("image.decode", {"mode": "RGB"}, 18),
-        Step("tensor.scale", {}, 19),
-        Step("tensor.cast", {}, 20),
-        Step("python", {"source": "def preprocess(ctx, data):\n    return data\n"}, 22),
+        Step("image.decode", {"mode": "RGB"}, 19),
+        Step("tensor.scale", {}, 20),
+        Step("tensor.cast", {}, 21),
+        Step("python", {"source": "def preprocess(ctx, data):\n    return data\n"}, 23),
     )
-    assert model.postprocess == (Step("tensor.argmax", {}, 24),)
+    assert model.postprocess == (Step("tensor.argmax", {}, 25),)
     assert model.metric is not None
     assert (model.metric.name, model.metric.target, model.metric.options) == ("top1", 75.0, {"k": 1})
     assert (model.mlperf.model, model.mlperf.server_target_latency_ms) == ("resnet50", 15)
@@ -153,6 +156,10 @@ def test_a_data_set(write: Write) -> None:
         (HEAD + "postprocess: [{python: 'def preprocess(ctx, data): ...'}]\n",
          "5: postprocess[0].python: Python that does not define postprocess(ctx, data)"),
         (HEAD + "model: {files: [{sha256: " + "a" * 64 + "}]}\n", "5: model.files[0].source: missing (allowed: text)"),
+        (HEAD + "model: {files: [{source: a, md5: " + "a" * 31 + "}]}\n",
+         "5: model.files[0].md5: '" + "a" * 31 + "' (allowed: 32 lower-case hexadecimal digits)"),
+        (HEAD + "model:\n  files:\n  - source: a\n    sha256: " + "a" * 64 + "\n    md5: " + "a" * 32 + "\n",
+         "9: model.files[0].md5: md5 beside sha256 (allowed: sha256 alone)"),
         (HEAD + "requires: [a b c]\n",
          "5: requires[0]: 'a b c' (allowed: a PEP 508 requirement, as 'numpy>=1.23')"),
         (HEAD.replace("{name: f}", "{name: f, version: '1.17'}"),

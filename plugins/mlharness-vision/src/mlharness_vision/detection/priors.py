@@ -15,7 +15,8 @@ import numpy as np
 from mlharness.errors import UserError
 from mlharness.providers import Array, Arrays, Context, Option, StepFunction
 
-DECODE = (
+NAME = "detection.decode-boxes"
+PARAMETERS = (
     Option(
         "priors", "string", "The default boxes, and with them the order of what comes in.", required=True,
         choices=("ssd-resnet34", "ssd-mobilenet"),

@@ -10,15 +10,16 @@ import numpy as np
 from mlharness.errors import UserError, did_you_mean
 from mlharness.providers import Array, Arrays, Context, Option, StepFunction
 
+NAME = "detection.coco-rows"
 KINDS = ("count", "boxes", "scores", "classes")
-ROWS = (
+PARAMETERS = (
     Option(
         "arrays", "array", "What the arrays are, in order: boxes, scores, classes, and count where the network has it.",
         KINDS,
     ),
     Option(
-        "corners", "string", "How a box stands: xyxy is left, top, right, bottom; yxyx top, left, bottom, right.", "yxyx",
-        choices=("yxyx", "xyxy"),
+        "corners", "string", "How a box stands: xyxy is left, top, right, bottom; yxyx top, left, bottom, right.",
+        "yxyx", choices=("yxyx", "xyxy"),
     ),
     Option("size", "array", "[height, width] of the image that boxes count pixels of; without it they are fractions."),
     Option("score_threshold", "number", "Detections with a lower score are left out.", 0.0),
@@ -98,10 +99,10 @@ def check_arrays(arrays: Sequence[Any]) -> tuple[str, ...]:
     for name in arrays:
         if name not in KINDS:
             raise UserError(
-                f"step 'detection.coco-rows': arrays has {name!r}", f"{did_you_mean(str(name), KINDS)} {_WRITE_ARRAYS}"
+                f"step '{NAME}': arrays has {name!r}", f"{did_you_mean(str(name), KINDS)} {_WRITE_ARRAYS}"
             )
     if len(set(arrays)) != len(arrays) or not {"boxes", "scores", "classes"} <= set(arrays):
-        raise UserError(f"step 'detection.coco-rows': arrays is {list(arrays)}", _WRITE_ARRAYS)
+        raise UserError(f"step '{NAME}': arrays is {list(arrays)}", _WRITE_ARRAYS)
     return tuple(arrays)
 
 
@@ -110,7 +111,7 @@ def check_size(size: Sequence[Any]) -> Sequence[int]:
     numbers = all(isinstance(side, (int, float)) and not isinstance(side, bool) and side > 0 for side in size)
     if len(size) != 2 or not numbers:
         raise UserError(
-            f"step 'detection.coco-rows': size is {list(size)!r}", "Give [HEIGHT, WIDTH] in pixels, or leave it out."
+            f"step '{NAME}': size is {list(size)!r}", "Give [HEIGHT, WIDTH] in pixels, or leave it out."
         )
     return size
 

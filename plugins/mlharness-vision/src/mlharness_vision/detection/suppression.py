@@ -7,7 +7,8 @@ import numpy as np
 from mlharness.errors import UserError
 from mlharness.providers import Array, Arrays, Context, Option, StepFunction
 
-NMS = (
+NAME = "detection.nms"
+PARAMETERS = (
     Option("iou_threshold", "number", "Boxes of a class that overlap a better one by more than this go, 0 to 1.", 0.5),
     Option("score_threshold", "number", "Boxes need a score above this.", 0.05),
     Option("max_detections", "integer", "How many boxes stay at most, those with the best scores.", 200),
@@ -114,10 +115,10 @@ def padded(boxes: Array, scores: Array, classes: Array, most: int) -> Arrays:
 def check_share(name: str, value: float) -> None:
     """Raise UserError unless a threshold is from 0 to 1."""
     if not 0 <= value <= 1:
-        raise UserError(f"step 'detection.nms': {name} is {value:g}", "Give a number from 0 to 1.")
+        raise UserError(f"step '{NAME}': {name} is {value:g}", "Give a number from 0 to 1.")
 
 
 def check_count(name: str, value: int) -> None:
     """Raise UserError unless a number is at least 1."""
     if value < 1:
-        raise UserError(f"step 'detection.nms': {name} is {value}", "Give a whole number, at least 1.")
+        raise UserError(f"step '{NAME}': {name} is {value}", "Give a whole number, at least 1.")
