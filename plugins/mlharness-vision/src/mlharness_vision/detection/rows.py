@@ -98,9 +98,7 @@ def check_arrays(arrays: Sequence[Any]) -> tuple[str, ...]:
     """The names, as text. Raises UserError unless each of boxes, scores and classes is among them, none twice."""
     for name in arrays:
         if name not in KINDS:
-            raise UserError(
-                f"step '{NAME}': arrays has {name!r}", f"{did_you_mean(str(name), KINDS)} {_WRITE_ARRAYS}"
-            )
+            raise UserError(f"step '{NAME}': arrays has {name!r}", f"{did_you_mean(str(name), KINDS)} {_WRITE_ARRAYS}")
     if len(set(arrays)) != len(arrays) or not {"boxes", "scores", "classes"} <= set(arrays):
         raise UserError(f"step '{NAME}': arrays is {list(arrays)}", _WRITE_ARRAYS)
     return tuple(arrays)
@@ -110,9 +108,7 @@ def check_size(size: Sequence[Any]) -> Sequence[int]:
     """Height and width. Raises UserError unless they are two numbers above 0."""
     numbers = all(isinstance(side, (int, float)) and not isinstance(side, bool) and side > 0 for side in size)
     if len(size) != 2 or not numbers:
-        raise UserError(
-            f"step '{NAME}': size is {list(size)!r}", "Give [HEIGHT, WIDTH] in pixels, or leave it out."
-        )
+        raise UserError(f"step '{NAME}': size is {list(size)!r}", "Give [HEIGHT, WIDTH] in pixels, or leave it out.")
     return size
 
 
