@@ -13,7 +13,7 @@ from mlharness_vision.steps import classes, crop, decode, layout, normalize, res
 
 @hookimpl
 def mlh_register_steps(registrar: StepRegistrar) -> None:
-    """The steps ``image.*`` and ``detection.*``: from a file to a network's input, and from its output to a response."""
+    """The steps ``image.*`` and ``detection.*``: from a file to an input, and from outputs to a response."""
     registrar.step(decode.NAME, decode.make_decode, parameters=decode.PARAMETERS)
     registrar.step(resize.NAME, resize.make_resize, parameters=resize.PARAMETERS)
     registrar.step(crop.NAME, crop.make_center_crop, parameters=crop.PARAMETERS)

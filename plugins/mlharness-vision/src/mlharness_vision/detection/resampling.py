@@ -30,8 +30,8 @@ class CategoryMatches:
 def interval_of_map(evaluation: Any, rounds: int) -> tuple[float, float] | None:
     """A 95 % interval of COCOeval's first figure in percent, by drawing images; None for fewer than two, or 0 rounds.
 
-    Drawn figures lie a little high, since an image that was drawn twice agrees with itself. So the interval is as wide
-    as that of the drawn figures, and lies around the figure as theirs around their median, within 0 to 100.
+    Drawn figures lie a little high, since precision at a recall is the best at that recall or a higher one, which noise
+    raises. So the interval lies around the figure as theirs lies around their median, within 0 to 100.
 
     Args:
         evaluation: a ``COCOeval`` that was evaluated, accumulated and summarized.
