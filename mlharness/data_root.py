@@ -36,12 +36,10 @@ def data_root(root: str | None, what: str, needed: Sequence[str], source: str) -
             f"Put {listed} into one folder ({source}), and name it: --data-dir DIR, {VARIABLE}=DIR, "
             "or options: {root: DIR} in the data set's manifest.",
         )
-    folder = Path(named).expanduser()
+    folder, remedy = Path(named).expanduser(), f"Put {listed} there ({source}), or name another folder."
     if not folder.is_dir():
-        raise UserError(f"{what}: there is no folder {folder}", f"Put {listed} there ({source}), or name another folder.")
+        raise UserError(f"{what}: there is no folder {folder}", remedy)
     missing = [path for path in needed if not (folder / path).exists()]
     if missing:
-        raise UserError(
-            f"{what}: {folder} has no {', '.join(missing)}", f"Put {listed} there ({source}), or name another folder."
-        )
+        raise UserError(f"{what}: {folder} has no {', '.join(missing)}", remedy)
     return folder

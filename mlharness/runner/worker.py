@@ -21,6 +21,7 @@ from mlharness.runner.library import SampleLibrary
 from mlharness.runner.opening import blaming
 from mlharness.runner.pipeline import Pipeline
 from mlharness.runner.responses import ResponseWriter, make_writer
+from mlharness.tensors import fixed_batch
 
 LOOK_EVERY_NS = 1_000_000_000
 """How long outputs may go unlooked at: what is not finite is found within about this time."""
@@ -51,7 +52,7 @@ class Worker:
         busy: memoryview,
     ) -> None:
         self.number = number
-        self.inputs, self.outputs = predictor.inputs, predictor.outputs
+        self.inputs = predictor.inputs
         self.predict_ns = self.postprocess_ns = self.harness_ns = self.batches = 0
         self.complete: Callable[[list[loadgen.Response]], None] = _drop
         self._predictor = predictor
@@ -69,6 +70,11 @@ class Worker:
         """Forms of outputs that have been checked and found as promised."""
         self._look_at, self._look_after_ns = 1, 0
         self._last: tuple[list[Array], Sequence[int]] | None = None
+
+    @property
+    def outputs(self) -> Sequence[TensorSpec]:
+        """The predictor's outputs; some know them only once they have been called."""
+        return self._predictor.outputs
 
     def warm_up(self, indices: Sequence[int]) -> None:
         """Answer one batch to nobody, and check every promise: outputs, their shapes and dtypes, finite values.
@@ -107,7 +113,7 @@ class Worker:
         """How large the model is, as its framework counts it; None when it cannot say."""
         if measure is None:
             return None
-        batch = self._gather([0] * (self.inputs[0].shape[0] or 1), self._buffers)
+        batch = self._gather([0] * (fixed_batch(self.inputs[0]) or 1), self._buffers)
         with blaming(self._plan.framework.plugin, "counting parameters and multiply-adds"):
             return measure(self._predictor, batch)
 
@@ -204,7 +210,7 @@ def form_of(outputs: object) -> Form:
 
 def takes_one(inputs: Sequence[TensorSpec]) -> bool:
     """True for a model that takes one sample at a time: the batch axis of each input is fixed at 1."""
-    return bool(inputs) and all(spec.shape[:1] == (1,) for spec in inputs)
+    return bool(inputs) and all(fixed_batch(spec) == 1 for spec in inputs)
 
 
 def check_outputs(
@@ -225,17 +231,17 @@ def check_outputs(
         if promised and len(outputs) != len(promised):
             raise RunError(f"predict gives {len(outputs)} outputs, and {by} declares {len(promised)}")
         for output, spec in zip(outputs, promised, strict=bool(promised)):
-            check_output(output, spec, by, None if one and spec.shape[:1] == (None,) else count)
+            check_output(output, spec, by, None if one and fixed_batch(spec) is None else count)
 
 
 def check_output(output: Array, spec: TensorSpec, by: str, count: int | None) -> None:
-    """Raise RunError unless one output has the declared dtype and shape, and ``count`` rows (None: any number)."""
-    if output.dtype != np.dtype(spec.dtype):
+    """Raise RunError unless one output has dtype and shape as declared, and ``count`` rows (None: any number)."""
+    if spec.dtype and output.dtype != np.dtype(spec.dtype):
         raise RunError(f"output {spec.name!r} is {output.dtype}, and {by} declares {spec.dtype}")
     fits = len(spec.shape) == output.ndim and all(
         size in (None, real) for size, real in zip(spec.shape[1:], output.shape[1:], strict=True)
     )
-    if not fits:
+    if spec.shape and not fits:
         raise RunError(f"output {spec.name!r} has the shape {list(output.shape)}, and {by} declares {list(spec.shape)}")
     if count is not None and output.shape[0] != count:
         raise RunError(f"output {spec.name!r} has {output.shape[0]} rows for a batch of {count}")

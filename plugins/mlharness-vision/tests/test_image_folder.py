@@ -69,7 +69,7 @@ def test_a_wrong_count_of_labels_is_refused(beside: Path, lines: str) -> None:
 
 def test_a_label_that_is_no_number_is_named_with_its_line(beside: Path) -> None:
     (beside / "labels.txt").write_text("7\nfive\n7\n", "ascii")
-    with pytest.raises(UserError, match="labels.txt:2: the class 'five' is no whole number"):
+    with pytest.raises(UserError, match=r"labels.txt:2: the class 'five' is no whole number"):
         open_folder({"root": str(beside), "labels": "labels.txt"}, None, Path)
 
 

@@ -40,6 +40,22 @@ def test_decode_gives_what_pillow_gives(make: Make, pixels: Pixels, kind: str) -
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("library", ["pillow", "opencv"])
+def test_decode_of_the_smallest_image(make: Make, library: str) -> None:
+    data = encoded(Image.new("RGB", (1, 1), (9, 80, 250)))
+    assert first(make("image.decode", library=library), data).tolist() == [[[9, 80, 250]]]
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic", "lanczos", "box"])
+def test_resize_of_and_to_a_single_pixel(make: Make, pixels: Pixels, interpolation: str) -> None:
+    one = pixels[:1, :1]
+    enlarged = first(make("image.resize", size=3, interpolation=interpolation), one)
+    np.testing.assert_array_equal(enlarged, np.broadcast_to(one, (3, 3, 3)))
+    shrunk = first(make("image.resize", shape=[1, 1], interpolation=interpolation), pixels)
+    kind = Image.Resampling[interpolation.upper()]
+    np.testing.assert_array_equal(shrunk, np.array(Image.fromarray(pixels).resize((1, 1), kind)))
+
+
 def test_decode_modes(make: Make, pixels: Pixels) -> None:
     data = encoded(Image.fromarray(pixels))
     np.testing.assert_array_equal(first(make("image.decode", mode="BGR"), data), pixels[:, :, ::-1])

@@ -21,8 +21,8 @@ from mlharness_vision.label_lines import read_class, read_lines
 
 WHAT = "data set kind 'imagenet'"
 SOURCE = (
-    "ILSVRC2012_img_val.tar of https://image-net.org, for which one has to register; the images that the lines "
-    "'path class' of val_map.txt name, or val/WNID/*.JPEG"
+    "its lines are 'path class', the images those of ILSVRC2012_img_val.tar, for which one has to register at "
+    "https://image-net.org; or put val/WNID/*.JPEG there"
 )
 LIST, FOLDER, SYNSETS = "val_map.txt", "val", "synsets.txt"
 LINE = "'path class', the path from the folder of the data set and the class from 0 to 999"
@@ -50,7 +50,7 @@ def open_imagenet(options: Mapping[str, Any], count: int | None, locate: Callabl
     found = read_list(root, listed, offset) if listed else read_folders(root, chosen["synsets"], offset)
     items = tuple(islice(found, count))
     if not items:
-        raise UserError(f"ImageNet: {root / (listed or FOLDER)} has nothing to use", f"Put there: {SOURCE}.")
+        raise UserError(f"ImageNet: {root / (listed or FOLDER)} has nothing to use", f"Put {LIST} there: {SOURCE}.")
     return ImageFiles(items)
 
 

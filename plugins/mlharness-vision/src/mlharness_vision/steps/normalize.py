@@ -46,7 +46,7 @@ def make_normalize(
                     f"{name} has {values.size} numbers for {pixels.shape[2]} channels",
                     "Give one number, or one for each channel, and put the step before 'image.layout'.",
                 )
-        result = np.multiply(pixels, factor, dtype=np.float32)
+        result: Array = np.multiply(pixels, factor, dtype=np.float32)
         result /= divisor
         result -= means
         result /= deviations
