@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import string
+from functools import cache
 
 import numpy as np
 
@@ -10,8 +10,8 @@ from mlharness.errors import UserError
 from mlharness.providers import Array, Option
 
 ALPHABETS = {
-    "rnnt": (" ", *string.ascii_lowercase, "'"),
-    "whisper": (" ", *string.ascii_lowercase, "'", *string.digits, "$", "%", "+", "-"),
+    "rnnt": " abcdefghijklmnopqrstuvwxyz'",
+    "whisper": " abcdefghijklmnopqrstuvwxyz'0123456789$%+-",
 }
 """The characters of each, in the order of their numbers."""
 ALPHABET = Option(
@@ -29,8 +29,8 @@ def encode(text: str, alphabet: str | None) -> Array:
     """
     if alphabet is None:
         return np.frombuffer(text.encode(), np.uint8)
-    number = {character: place for place, character in enumerate(ALPHABETS[alphabet])}
-    return np.array([number[character] for character in text.lower() if character in number], np.int64)
+    numbers = _numbers(alphabet)[np.frombuffer(text.lower().encode("ascii", "ignore"), np.uint8)]
+    return numbers[numbers >= 0]
 
 
 def decode(row: Array, alphabet: str | None) -> str:
@@ -43,7 +43,16 @@ def decode(row: Array, alphabet: str | None) -> str:
             f"a response holds {row.min()} to {row.max()}, and the alphabet {alphabet!r} has 0 to {len(characters) - 1}",
             "Correct postprocess, or the metric's alphabet.",
         )
-    return "".join(characters[number] for number in row)
+    return np.frombuffer(characters.encode("ascii"), np.uint8)[row].tobytes().decode("ascii")
+
+
+@cache
+def _numbers(alphabet: str) -> Array:
+    """The number of each ASCII character, int64 [128]; -1 for those that the alphabet has not."""
+    numbers = np.full(128, -1, np.int64)
+    numbers[list(ALPHABETS[alphabet].encode("ascii"))] = np.arange(len(ALPHABETS[alphabet]))
+    numbers.flags.writeable = False
+    return numbers
 
 
 def keep(text: str, alphabet: str | None) -> str:
