@@ -153,7 +153,7 @@ class TestWordErrorRate(MetricConformance):
     expected = 25.0
 
     def make_responses(self) -> Mapping[int, Array]:
-        return {index: encode("one two", None) if index % 2 else encode("one too", None) for index in range(40)}
+        return {index: encode("one two", None) if index % 2 else encode("one too", None) for index in range(24)}
 
     def label(self, index: int) -> str:
         return "one two"

@@ -53,12 +53,12 @@ def score_wer(responses: Mapping[int, Array], label: Callable[[int], Any], optio
 def interval(counts: Array) -> tuple[float, float] | None:
     """The interval of the rate in percent, from int64 [4, utterances]: three kinds of errors, and words."""
     table = np.stack([counts[:3].sum(axis=0), counts[3]])
-    return bootstrap_interval(table.shape[1], lambda drawn: percent(*table.take(drawn, axis=1).sum(axis=1).tolist()))
 
+    def rate(drawn: Array) -> float:
+        errors, words = table.take(drawn, axis=1).sum(axis=1).tolist()
+        return float(errors / max(words, 1) * 100)  # 0 words: utterances were drawn in which nothing is said
 
-def percent(errors: int, words: int) -> float:
-    """Errors in a hundred words; 0 when utterances were drawn in which nothing is said."""
-    return errors / words * 100 if words else 0.0
+    return bootstrap_interval(table.shape[1], rate)
 
 
 def count_errors(said: str, heard: str, join: bool) -> tuple[int, int, int, int]:
