@@ -55,6 +55,13 @@ class TestResample(OnSamples):
     bad_parameters = ({"rate": 0}, {"rate": "fast"})
 
 
+class TestWaveform(OnSamples):
+    step = "audio.waveform"
+    parameters: Mapping[str, Any] = {"length": True}
+    gives = (("float32", (1600,)), ("int64", ()))
+    bad_parameters = ({"length": 3},)
+
+
 class TestLogMelOfRnnt(OnSamples):
     step = "audio.log-mel"
     parameters: Mapping[str, Any] = {"kind": "rnnt"}
@@ -153,7 +160,7 @@ class TestWordErrorRate(MetricConformance):
     expected = 25.0
 
     def make_responses(self) -> Mapping[int, Array]:
-        return {index: encode("one two", None) if index % 2 else encode("one too", None) for index in range(24)}
+        return {index: encode("one two", None) if index % 2 else encode("one too", None) for index in range(36)}
 
     def label(self, index: int) -> str:
         return "one two"

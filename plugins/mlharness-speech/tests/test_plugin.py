@@ -15,7 +15,8 @@ def test_everything_registers_without_an_error() -> None:
     plugins = build_manager(entry_points=[ENTRY])
     assert [plugin.error for plugin in plugins.found] == [""]
     assert plugins.catalog.steps.names() == [
-        "audio.decode", "audio.log-mel", "audio.resample", "speech.ctc-decode", "speech.trim", "speech.whisper-decode",
+        "audio.decode", "audio.log-mel", "audio.resample", "audio.waveform",
+        "speech.ctc-decode", "speech.trim", "speech.whisper-decode",
     ]  # fmt: skip
     assert plugins.catalog.datasets.names() == ["librispeech", "speech"]
     assert plugins.catalog.metrics.names() == ["wer"]

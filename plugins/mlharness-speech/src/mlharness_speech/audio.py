@@ -12,6 +12,7 @@ from mlharness.providers import Arrays, Context, Option, StepFunction
 from mlharness_speech.arrays import first, waveform
 
 RESAMPLE = (Option("rate", "integer", "The sampling rate that comes out, in Hz.", 16000),)
+WAVEFORM = (Option("length", "boolean", "Whether the number of samples stands after them.", False),)
 
 
 def make_decode() -> StepFunction:
@@ -73,3 +74,20 @@ def make_resample(rate: int = 16000) -> StepFunction:
         return padded, np.array([rate], np.int64)
 
     return resample
+
+
+def make_waveform(length: bool = False) -> StepFunction:
+    """Sample step: the samples without their rate, for networks that take them as they are.
+
+    Inputs: float32 [samples], and their rate in Hz. Outputs: the same samples; with ``length`` also how many there
+    are, int64 without an axis.
+
+    Raises:
+        UserError: (from the step) the arrays are not samples and a rate.
+    """
+
+    def bare(arrays: Arrays, context: Context) -> Arrays:
+        samples, _ = waveform(arrays)
+        return (samples, np.array(len(samples), np.int64)) if length else (samples,)
+
+    return bare

@@ -14,6 +14,7 @@ def mlh_register_steps(registrar: StepRegistrar) -> None:
     """The sample steps ``audio.*`` and ``speech.*``."""
     registrar.step("audio.decode", audio.make_decode)
     registrar.step("audio.resample", audio.make_resample, parameters=audio.RESAMPLE)
+    registrar.step("audio.waveform", audio.make_waveform, parameters=audio.WAVEFORM)
     registrar.step("audio.log-mel", features.make_log_mel, parameters=features.LOG_MEL)
     registrar.step("speech.ctc-decode", decoding.make_ctc_decode, parameters=decoding.CTC_DECODE)
     registrar.step("speech.whisper-decode", decoding.make_whisper_decode, parameters=decoding.WHISPER_DECODE)
