@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from ctranslate2.specs import WhisperSpec
 
-WIDTH, BINS = 8, 80
+WIDTH = 8
 SIGNS = (
     "<|endoftext|>", "<|startoftranscript|>", "<|translate|>", "<|transcribe|>", "<|startoflm|>", "<|startofprev|>",
     "<|nocaptions|>", "<|notimestamps|>", "<|0.00|>", "<|0.02|>",
@@ -17,7 +17,7 @@ WORDS = tuple(f"w{number}" for number in range(20))
 NAMES = ("model.bin", "config.json", "vocabulary.json")
 
 
-def save_small(folder: Path) -> list[Path]:
+def save_small(folder: Path, bins: int = 80) -> list[Path]:
     """Write the files of :data:`NAMES` into the folder: one layer on each side, a vocabulary of 30."""
     random = np.random.default_rng(4)
     tokens = [*WORDS, *SIGNS]
@@ -42,7 +42,7 @@ def save_small(folder: Path) -> list[Path]:
         linear(spec.linear_1, WIDTH, 4 * WIDTH)
 
     spec: Any = WhisperSpec(1, 1, 1, 1)
-    for conv, channels in ((spec.encoder.conv1, BINS), (spec.encoder.conv2, WIDTH)):
+    for conv, channels in ((spec.encoder.conv1, bins), (spec.encoder.conv2, WIDTH)):
         conv.weight, conv.bias = weights(WIDTH, channels, 3), weights(WIDTH)
     for side, positions in ((spec.encoder, 1500), (spec.decoder, 448)):
         side.position_encodings.encodings = weights(positions, WIDTH)
