@@ -4,8 +4,8 @@
     git clone https://github.com/mlcommons/inference
     python scripts/make_reference.py inference/retired_benchmarks/speech_recognition/rnnt
 
-The tests compare with these numbers, so that they need none of the three. Features are kept for the frames that have sound
-and a few more, to keep the file small.
+The tests compare with these numbers, so that they need none of the three. Features are kept for the frames that have
+sound and a few more, to keep the file small.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ SHORTEST_RNNT = np.sin(np.arange(481, dtype=np.float32) / 5)
 
 def whisper(samples: Any, bins: int) -> Any:
     """transformers' features, float32 [bins, 3000]."""
-    return WhisperFeatureExtractor(feature_size=bins)(samples, sampling_rate=RATE, return_tensors="np").input_features[0]
+    return WhisperFeatureExtractor(feature_size=bins)(samples, sampling_rate=RATE, return_tensors="np").input_features[
+        0
+    ]
 
 
 def rnnt(samples: Any) -> Any:
@@ -66,7 +68,8 @@ def main(official: Path) -> None:
     }
     target = FOLDER / "tests" / "data" / "reference.npz"
     target.parent.mkdir(exist_ok=True)
-    np.savez_compressed(target, **{name: np.asarray(array, np.float32) for name, array in found.items()})
+    arrays: dict[str, Any] = {name: np.asarray(array, np.float32) for name, array in found.items()}
+    np.savez_compressed(target, **arrays)
     print(f"{target.stat().st_size} bytes; librosa {librosa.__version__}, torch {torch.__version__}")
     for name, array in found.items():
         print(f"{name}: {array.shape}")

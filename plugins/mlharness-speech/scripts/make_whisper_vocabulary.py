@@ -1,7 +1,7 @@
 """Makes src/mlharness_speech/files/whisper-*.txt.xz from the source distribution of ``openai-whisper``.
 
-    pip download --no-deps --no-binary :all: openai-whisper==20250625
-    python scripts/make_whisper_vocabulary.py openai_whisper-20250625.tar.gz
+pip download --no-deps --no-binary :all: openai-whisper==20250625
+python scripts/make_whisper_vocabulary.py openai_whisper-20250625.tar.gz
 """
 
 from __future__ import annotations

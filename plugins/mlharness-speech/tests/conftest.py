@@ -20,7 +20,7 @@ CLIP = PACKAGE / "clips" / "awb-1.flac"
 
 @pytest.fixture(scope="session")
 def reference() -> Mapping[str, Array]:
-    """Numbers of librosa 0.11, transformers 5.24 and MLPerf's reference code; ``scripts/make_reference.py`` made them."""
+    """Numbers of librosa 0.11, transformers 5.24 and MLPerf's code, made by ``scripts/make_reference.py``."""
     with np.load(Path(__file__).parent / "data" / "reference.npz") as arrays:
         return dict(arrays)
 

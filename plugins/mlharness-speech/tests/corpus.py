@@ -29,7 +29,7 @@ def write_split(folder: Path) -> None:
 
 
 def write_list(folder: Path, prefix: str = "", name: str = "dev-clean-wav.json") -> None:
-    """MLPerf's list of three WAV files, the second of which is said to be 15.5 s long; ``prefix`` stands before names."""
+    """MLPerf's list of three WAV files, the second said to be 15.5 s long; ``prefix`` stands before names."""
     entries = []
     for number, (clip, words) in enumerate(SAID.items()):
         file = f"dev-clean-wav/{clip.replace('-', '/', 2).rpartition('/')[0]}/{clip}.wav"

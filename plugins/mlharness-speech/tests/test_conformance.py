@@ -164,4 +164,3 @@ class TestWordErrorRate(MetricConformance):
 
     def label(self, index: int) -> str:
         return "one two"
-

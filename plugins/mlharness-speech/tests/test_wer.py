@@ -37,14 +37,16 @@ def score(options: Mapping[str, Any], pairs: list[dict[str, str]] = PAIRS) -> Sc
 )
 def test_the_figure_is_that_of_the_official_script(options: Mapping[str, Any], printed: str) -> None:
     """``printed`` is what ``accuracy_eval.py`` of mlcommons/inference (b66003e1; retired_benchmarks/speech_recognition/
-    rnnt, and speech2text with the normalizers of openai-whisper 20250625) printed for an ``mlperf_log_accuracy.json`` that
-    held these texts as int64 numbers of its characters, and a manifest with them as transcripts."""
+    rnnt, and speech2text with the normalizers of openai-whisper 20250625) printed for an ``mlperf_log_accuracy.json``
+    that held these texts as int64 numbers of its characters, and a manifest with them as transcripts."""
     found = score(options)
     assert f"Word Error Rate: {found.value}%, accuracy={found.details['accuracy']}%" == printed
 
 
 def test_errors_are_counted_by_kind() -> None:
-    found = score({}, [{"said": "one two three four", "heard": "One too three four five"}, {"said": "six", "heard": ""}])
+    found = score(
+        {}, [{"said": "one two three four", "heard": "One too three four five"}, {"said": "six", "heard": ""}]
+    )
     assert found.details == {"accuracy": 40.0, "substitutions": 1, "deletions": 1, "insertions": 1, "words": 5}
     assert (found.value, found.unit, found.n) == (60.0, "%", 2)
 

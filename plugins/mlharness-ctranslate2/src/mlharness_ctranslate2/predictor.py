@@ -50,7 +50,9 @@ class WhisperPredictor:
         """One output, the tokens. Raises ValueError for features of another dtype or shape."""
         features = batch["features"]
         if features.dtype != np.float32 or features.shape[1:] != self._shape:
-            raise ValueError(f"features are {features.dtype} {list(features.shape)}, and not float32 [n, *{self._shape}]")
+            raise ValueError(
+                f"features are {features.dtype} {list(features.shape)}, and not float32 [n, *{self._shape}]"
+            )
         results = self._whisper.generate(
             ctranslate2.StorageView.from_array(np.ascontiguousarray(features)),
             [self._prompt] * len(features),
@@ -74,7 +76,7 @@ class WhisperPredictor:
 def open_whisper(name: str, folder: str, device: str, options: Mapping[str, Any]) -> ctranslate2.models.Whisper:
     """The model on its device. Raises UserError for what CTranslate2 does not take."""
     kind, number = split_device(device)
-    # it warns of each model that computes in another type than it was saved in; the result says which type was asked for
+    # it warns of each model that computes in another type than it was saved in, which the option may well ask for
     ctranslate2.set_log_level(logging.ERROR)
     try:
         return ctranslate2.models.Whisper(

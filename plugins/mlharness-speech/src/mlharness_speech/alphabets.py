@@ -40,7 +40,7 @@ def decode(row: Array, alphabet: str | None) -> str:
     characters = ALPHABETS[alphabet]
     if row.size and not 0 <= row.min() <= row.max() < len(characters):
         raise UserError(
-            f"a response holds {row.min()} to {row.max()}, and the alphabet {alphabet!r} has 0 to {len(characters) - 1}",
+            f"a response holds {row.min()} to {row.max()}, and alphabet {alphabet!r} has 0 to {len(characters) - 1}",
             "Correct postprocess, or the metric's alphabet.",
         )
     return np.frombuffer(characters.encode("ascii"), np.uint8)[row].tobytes().decode("ascii")

@@ -36,7 +36,9 @@ def make_decode() -> StepFunction:
         try:
             samples, rate = soundfile.read(io.BytesIO(data.tobytes()), dtype="float32", always_2d=True)
         except soundfile.SoundFileError as error:
-            raise UserError(f"{data.size} bytes are no sound that can be decoded: {error}", "Replace the file.") from error
+            raise UserError(
+                f"{data.size} bytes are no sound that can be decoded: {error}", "Replace the file."
+            ) from error
         if not len(samples):
             raise UserError("the sound has no samples", "Replace the file.")
         mono = samples[:, 0].copy() if samples.shape[1] == 1 else samples.mean(axis=1)

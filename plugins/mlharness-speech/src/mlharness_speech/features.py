@@ -24,7 +24,9 @@ _SHORTEST_RNNT = HOP * RNNT_STACKED + 1
 """One sample more than fits into one stacked frame, which has no deviation."""
 
 LOG_MEL = (
-    Option("kind", "string", "Whose features: Whisper's, or MLPerf's RNN-T's.", required=True, choices=("whisper", "rnnt")),
+    Option(
+        "kind", "string", "Whose features: Whisper's, or MLPerf's RNN-T's.", required=True, choices=("whisper", "rnnt")
+    ),
     Option("bins", "integer", "Filters of the mel scale; Whisper large-v3 has 128.", 80),
 )
 
@@ -36,8 +38,8 @@ def make_log_mel(kind: str, bins: int = 80) -> StepFunction:
 
     - kind whisper: [bins, 3000]. Padded with silence, or cut, to 30 s; windows of 25 ms; base 10, limited to 8 below
       the largest, then (x + 4) / 4.
-    - kind rnnt: [3 * bins, ceil(ceil(samples / 160) / 3)]. Pre-emphasis 0.97; windows of 20 ms; natural logarithm; three
-      frames stacked to one; each row normalised to mean 0 and deviation 1. No dithering but 1e-10 on the power.
+    - kind rnnt: [3 * bins, ceil(ceil(samples / 160) / 3)]. Pre-emphasis 0.97; windows of 20 ms; natural logarithm;
+      three frames stacked to one; each row normalised to mean 0 and deviation 1. No dithering but 1e-10 on the power.
 
     Raises:
         UserError: bins is not from 1 to 256.
@@ -66,7 +68,8 @@ def _whisper(bins: int) -> Callable[[Floats], Array]:
         clip[: len(samples)] = samples[:WHISPER_SAMPLES]
         energy = filters @ power(clip, window, WHISPER_WINDOW)[:, :-1]  # the last frame is centred on the end
         logarithm = np.log10(np.maximum(energy, 1e-10))
-        return ((np.maximum(logarithm, logarithm.max() - 8) + 4) / 4).astype(np.float32)
+        limited = np.maximum(logarithm, logarithm.max() - 8)
+        return np.asarray((limited + 4) / 4, np.float32)
 
     return compute
 
@@ -79,13 +82,15 @@ def _rnnt(bins: int) -> Callable[[Floats], Array]:
 
     def compute(samples: Floats) -> Array:
         if len(samples) < _SHORTEST_RNNT:
-            raise UserError(f"{len(samples)} samples are too few for RNN-T's features", f"Give {_SHORTEST_RNNT} or more.")
+            raise UserError(
+                f"{len(samples)} samples are too few for RNN-T's features", f"Give {_SHORTEST_RNNT} or more."
+            )
         emphasised = np.concatenate([samples[:1], samples[1:] - 0.97 * samples[:-1]])
         logarithm = np.log(filters @ (power(emphasised, window, RNNT_TRANSFORM) + 1e-10) + 1e-20)
         frames = -(-len(samples) // HOP)
         stacked = stack(logarithm)[:, : -(-frames // RNNT_STACKED)]
         deviation = stacked.std(axis=1, ddof=1, keepdims=True) + 1e-5
-        return ((stacked - stacked.mean(axis=1, keepdims=True)) / deviation).astype(np.float32)
+        return np.asarray((stacked - stacked.mean(axis=1, keepdims=True)) / deviation, np.float32)
 
     return compute
 
@@ -106,4 +111,5 @@ def stack(rows: Floats) -> Floats:
     bins, frames = rows.shape
     padded = np.zeros((bins, -(-frames // RNNT_STACKED) * RNNT_STACKED))
     padded[:, :frames] = rows
-    return padded.reshape(bins, -1, RNNT_STACKED).transpose(2, 0, 1).reshape(RNNT_STACKED * bins, -1)
+    found: Floats = padded.reshape(bins, -1, RNNT_STACKED).transpose(2, 0, 1).reshape(RNNT_STACKED * bins, -1)
+    return found

@@ -87,7 +87,7 @@ def chapters(folder: Path) -> Iterator[Path]:
 
 
 def transcripts(path: Path) -> dict[str, str]:
-    """Words by clip, from lines ``NAME WORDS``. Raises UserError for a file that cannot be read, and for another line."""
+    """Words by clip, from lines ``NAME WORDS``. Raises UserError for another line, and a file that cannot be read."""
     said = {}
     for number, line in enumerate(_text(path).splitlines(), start=1):
         name, _, words = line.strip().partition(" ")

@@ -31,9 +31,7 @@ def mlh_register_datasets(registrar: DataSetRegistrar) -> None:
 @hookimpl
 def mlh_register_metrics(registrar: MetricRegistrar) -> None:
     """The metric ``wer``."""
-    registrar.metric(
-        "wer", score=wer.score_wer, response=wer.wer_response, options=wer.OPTIONS, higher_is_better=False
-    )
+    registrar.metric("wer", score=wer.score_wer, response=wer.wer_response, options=wer.OPTIONS, higher_is_better=False)
 
 
 @hookimpl

@@ -1,8 +1,8 @@
 """MLPerf's RNN-T in PyTorch, with the names of its checkpoint; the manifest ``mlperf-rnnt`` names it.
 
 A recurrent network reads features, another the characters that were written so far, and a third decides from both which
-character comes next, or that it is time for the next frame. Source: Y. He et al., Streaming end-to-end speech recognition
-for mobile devices, arXiv:1811.06621, as MLPerf's reference implementation changes it.
+character comes next, or that it is time for the next frame. Source: Y. He et al., Streaming end-to-end speech
+recognition for mobile devices, arXiv:1811.06621, as MLPerf's reference implementation changes it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOST_OF_A_FRAME = 30
 PADDING = -1
 
 
-class Featurizer(nn.Module):
+class Featurizer(nn.Module):  # type: ignore[misc]  # torch is Any to the type checker
     """Samples float32 [n] -> float32 [frames, 240]: what ``audio.log-mel`` of kind rnnt gives, the other way round.
 
     Here, and not in a step, since MLPerf times it for this model.
@@ -49,7 +49,7 @@ class Featurizer(nn.Module):
         return (stacked - stacked.mean(0)) / (stacked.std(0) + 1e-5)
 
 
-class Recurrent(nn.Module):
+class Recurrent(nn.Module):  # type: ignore[misc]  # torch is Any to the type checker
     """A stack of LSTMs under the name that the checkpoint has for it."""
 
     def __init__(self, width: int, hidden: int, layers: int) -> None:
@@ -57,7 +57,7 @@ class Recurrent(nn.Module):
         self.lstm = nn.LSTM(width, hidden, layers)
 
 
-class Encoder(nn.Module):
+class Encoder(nn.Module):  # type: ignore[misc]  # torch is Any to the type checker
     """Features float32 [frames, 240] -> float32 [ceil(frames / 2), hidden]."""
 
     def __init__(self, hidden: int) -> None:
@@ -75,7 +75,7 @@ class Encoder(nn.Module):
 State = tuple[Tensor, Tensor]
 
 
-class Prediction(nn.Module):
+class Prediction(nn.Module):  # type: ignore[misc]  # torch is Any to the type checker
     """The last character and the state before it -> float32 [width], and the state after it."""
 
     def __init__(self, width: int) -> None:
@@ -90,7 +90,7 @@ class Prediction(nn.Module):
         return found[0, 0], after
 
 
-class RnnTransducer(nn.Module):
+class RnnTransducer(nn.Module):  # type: ignore[misc]  # torch is Any to the type checker
     """From samples to characters, one utterance after the other, by the greedy search.
 
     Inputs: waveform, float32 [batch, samples] at 16 kHz; length, int64 [batch], how many of the samples count. Output:
@@ -130,4 +130,6 @@ class RnnTransducer(nn.Module):
 
 def network(hidden: int = 1024, predicted: int = 320, joined: int = 512) -> RnnTransducer:
     """The network for weights; MLPerf's sizes unless others are given."""
-    return RnnTransducer(hidden, predicted, joined).eval()
+    found = RnnTransducer(hidden, predicted, joined)
+    found.eval()
+    return found
