@@ -18,7 +18,7 @@ NEEDED_BY_TESTS = {
     "mlharness-ctranslate2": ("mlharness-speech",),
     "mlharness-speech": ("mlharness-torch",),
     "mlharness-torch": ("mlharness-onnxruntime", "mlharness-vision"),
-    "mlharness-vision": ("mlharness-onnxruntime", "mlharness-torch"),
+    "mlharness-vision": ("mlharness-onnxruntime", "mlharness-tensorflow", "mlharness-torch"),
 }
 """Plugins whose tests run models of another plugin's framework."""
 EXTRAS = {"mlharness-vision": "test,origin"}
