@@ -76,6 +76,7 @@ def bench(request: Request, earlier: Sequence[Mapping[str, Any]] = ()) -> dict[s
         log = directory / rundir.RUNNER_LOG
         plan = request.plan(request.fetch(observers.watch(directory.name), log))
         run = Run(request, plan, directory, observers, Monitor(plan.framework.device), now(), earlier)
+        run.findings.warnings += request.warnings()
         write_plan(run)
     except BaseException:
         rundir.discard(directory)

@@ -40,4 +40,5 @@ class Choices:
     system_description: Path | None = None
     data_dir: Path | None = None
     trust: bool = False
+    allow_http: bool = False
     stall_timeout_s: float | None = None

@@ -62,10 +62,11 @@ class PlannedModel:
 
 @dataclass(frozen=True)
 class PlannedWish:
-    """The framework that the manifest names, and its range; the user may have chosen another."""
+    """The framework that the manifest names, its range and what it was written for; the user may choose another."""
 
     name: str = ""
     version: str = ""
+    written_for: str = ""
 
 
 @dataclass(frozen=True)

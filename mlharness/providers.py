@@ -37,7 +37,11 @@ class Option:
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """A model input or output: name, NumPy dtype name, shape with the batch axis first and None for free axes."""
+    """A model input or output: name, NumPy dtype name, shape with the batch axis first and None for free axes.
+
+    An empty dtype or shape is left open: by a manifest to the model, by a predictor that cannot tell. The name that a
+    manifest gives may be a place, see :func:`mlharness.tensors.own_names`.
+    """
 
     name: str
     dtype: str
@@ -118,7 +122,8 @@ class FrameworkProvider:
     its place (``{"gpu": "onnxruntime-gpu"}``); ``threads`` is the option that ``--threads`` sets. ``complexity`` is
     called once per test, on the predictor's thread, outside the timed part. ``code`` are the keys within a manifest's
     ``attributes``, joined by dots, at which the framework takes the name of Python that it will execute: a manifest
-    that has one needs trust.
+    that has one needs trust. ``endings`` are those of its files' names (``.onnx``), in lower case, by which
+    ``mlh init model`` knows whose a file is.
     """
 
     name: str
@@ -132,6 +137,7 @@ class FrameworkProvider:
     variants: Mapping[str, str] = field(default_factory=dict)
     complexity: MeasureComplexity | None = None
     code: tuple[str, ...] = ()
+    endings: tuple[str, ...] = ()
 
 
 class DataSet(Protocol):
@@ -251,7 +257,10 @@ class SourceProvider:
     with (bytes so far, bytes in all). A source without ``fetch`` has nothing to bring: not located means missing.
     ``digest_required`` refuses manifests that give no sha256. ``framework`` names the framework without which
     ``fetch`` cannot work: it then runs in an environment that has it. ``formats`` are the values of the query
-    parameter ``format``, by which the files of a zoo can be had for other frameworks.
+    parameter ``format``, by which the files of a zoo can be had for other frameworks. With ``md5``, both functions
+    take ``md5:`` and 32 digits in the place of a sha256, too; any other source is asked for the file without a
+    checksum, and the kernel holds what it gives against the md5. ``fetch_over_http`` takes the place of ``fetch`` where
+    the user allows plain http; a source that has only that is refused where the user does not.
     """
 
     scheme: str
@@ -260,6 +269,8 @@ class SourceProvider:
     digest_required: bool = False
     framework: str = ""
     formats: tuple[str, ...] = ()
+    md5: bool = False
+    fetch_over_http: Callable[[str, str | None, Callable[[int, int], None]], Path] | None = None
 
 
 @dataclass(frozen=True)

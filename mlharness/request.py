@@ -14,7 +14,7 @@ from mlharness.environments.choosing import Wish, choose_environment
 from mlharness.errors import ManifestError, UserError
 from mlharness.manifest.archives import extract_member
 from mlharness.manifest.documents import DataSetManifest, ModelFile, ModelManifest
-from mlharness.manifest.files import as_uri, digest, find_source, resolve
+from mlharness.manifest.files import as_uri, digest, find_source, is_md5, is_plain, resolve
 from mlharness.manifest.library import ManifestLibrary, is_path
 from mlharness.manifest.place import place, placed
 from mlharness.manifest.provided import check_file, check_run, refuse
@@ -26,7 +26,7 @@ from mlharness.registrars import Catalog
 from mlharness.runner.job import FetchJob, Job
 
 Wanted: TypeAlias = tuple[str, "str | None"]
-"""A file to fetch: its source, and its sha256 or None."""
+"""A file to fetch: its source, and its checksum or None."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,10 @@ class Request:
 
     def locate(self) -> list[Path | None]:
         """Each model file (or its archive) that is here already, None for one that has yet to be fetched."""
-        manifest, catalog = self.model.origin.path, self.plugins.catalog
         found = []
         for index, wish in enumerate(self.model.files):
-            with placed(manifest, *self.model.key("model", "files", index)):
-                found.append(resolve(wish.source, manifest.parent, wish.sha256, catalog))
+            with placed(self.model.origin.path, *self.model.key("model", "files", index)):
+                found.append(self.find(wish))
         return found
 
     def fetch(self, watch: supervise.Watch, log: Path) -> list[tuple[Path, str]]:
@@ -62,13 +61,14 @@ class Request:
         located = self.locate()
         pairs = list(zip(self.model.files, located, strict=True))
         # Several files may come from one archive.
-        missing = tuple(dict.fromkeys((wish.source, wish.sha256) for wish, path in pairs if path is None))
+        missing = tuple(dict.fromkeys((wish.source, wish.checksum) for wish, path in pairs if path is None))
         base = self.model.origin.path.parent.absolute()
         fetched: dict[str, Path] = {}
         if missing:  # what is wrong with the plan is told before anything is brought here
             self.plan([as_wished(wish) for wish in self.model.files])
         for interpreter, files in self.fetchers(missing, base).items():
-            job = Job("fetch", self.blocked, fetch=FetchJob(tuple(files), str(base)))
+            wanted = FetchJob(tuple(files), str(base), self.choices.allow_http)
+            job = Job("fetch", self.blocked, fetch=wanted)
             outcome = supervise.run(job, watch, log, interpreter)
             fetched |= {message["source"]: Path(message["path"]) for message in outcome.all("fetched")}
         return self.unpack([path or fetched[wish.source] for wish, path in pairs])
@@ -83,12 +83,23 @@ class Request:
         """
         catalog, found = self.plugins.catalog, dict[str, list[Wanted]]()
         chosen: dict[str, str] = {"": sys.executable}
-        for source, sha256 in missing:
+        for source, checksum in missing:
             needed = find_source(source, as_uri(source, base), catalog).framework
             if needed not in chosen:
                 chosen[needed] = choose_environment(self.wish_for(needed))
-            found.setdefault(chosen[needed], []).append((source, sha256))
+            found.setdefault(chosen[needed], []).append((source, checksum))
         return found
+
+    def warnings(self) -> list[str]:
+        """What a reader of the figure must know of the model's files, once they are here."""
+        weak = ((wish.source, self.find(wish)) for wish in self.model.files if is_md5(wish.checksum))
+        plain = [doubt_http(wish.source) for wish in self.model.files if is_plain(wish.source)]
+        return list(dict.fromkeys([*plain, *(doubt_md5(source, path) for source, path in weak if path is not None)]))
+
+    def find(self, wish: ModelFile) -> Path | None:
+        """A model file (or its archive) when it is here already. Raises UserError as :func:`resolve` does."""
+        base, allow_http = self.model.origin.path.parent, self.choices.allow_http
+        return resolve(wish.source, base, wish.checksum, self.plugins.catalog, allow_http=allow_http)
 
     def wish_for(self, framework: str) -> Wish:
         """What the fetching of a file asks of its environment."""
@@ -99,7 +110,7 @@ class Request:
     def plan_without_fetching(self) -> RunPlan:
         """The plan as far as it is known before a download; a missing file has the manifest's own sha256.
 
-        The sha256 of a file in an archive that is missing is empty.
+        Where it gives none, and for a file in an archive, the sha256 is empty.
         """
         return self.plan(self.unpack(self.locate()))
 
@@ -124,6 +135,16 @@ def unpack(wish: ModelFile, path: Path) -> tuple[Path, str]:
         return path, digest(path)
     except OSError as error:
         raise UserError(f"{wish.source} cannot be read: {error.strerror}", f"Check {path}: is it a file?") from error
+
+
+def doubt_http(source: str) -> str:
+    """The warning about a file that comes over plain http."""
+    return f"{source}: anyone on the way can change what comes over plain http; its checksum alone vouches for it"
+
+
+def doubt_md5(source: str, path: Path) -> str:
+    """The warning about a file, or an archive, that only an md5 vouches for."""
+    return f"{source}: md5 can be forged; the file's sha256 is {digest(path)}, write that"
 
 
 def as_wished(wish: ModelFile) -> tuple[Path, str]:

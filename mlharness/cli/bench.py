@@ -10,6 +10,7 @@ import click
 
 from mlharness.cli.exits import ExitCode, worst
 from mlharness.cli.options import (
+    allow_http_option,
     block_option,
     complete_datasets,
     complete_framework_options,
@@ -89,6 +90,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--audit-conf", type=_FILE, help="LoadGen's audit.config."),
     click.option("--system-description", type=_FILE, help="JSON with MLPerf's fields that only people know."),
     click.option("--trust", is_flag=True, help="Let the manifest's Python be executed, now and later."),
+    allow_http_option,
     click.option("--stall-timeout", type=_POSITIVE, metavar="S", help="End a run that shows no progress for so long."),
     click.option("--output", "root", type=click.Path(path_type=Path), help="Folder for run directories."),
     click.option("--dry-run", is_flag=True, help="Print the plan, run nothing."),

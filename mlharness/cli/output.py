@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +48,11 @@ class Output:
         """A line about the work, on stderr; not with ``--quiet``."""
         if not self.quiet:
             print_error(text)
+
+    def warn(self, warnings: Iterable[str]) -> None:
+        """A note for each of these warnings."""
+        for warning in warnings:
+            self.note(f"warning: {warning}")
 
     def detail(self, text: str, level: int = 1) -> None:
         """A line about the work that only ``-v`` (``level`` 2: ``-vv``) brings out, on stderr."""

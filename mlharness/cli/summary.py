@@ -34,8 +34,7 @@ def show_result(output: Output, result: Mapping[str, Any], directory: Path) -> N
     with console.capture() as captured:
         console.print(table)
     print("\n".join(line.rstrip() for line in captured.get().splitlines()))
-    for warning in result["warnings"]:
-        output.note(f"warning: {warning}")
+    output.warn(result["warnings"])
 
 
 def headline(result: Mapping[str, Any]) -> str:

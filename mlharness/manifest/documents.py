@@ -11,8 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from mlharness.providers import TensorSpec
+from mlharness.providers import ResponseSpec, TensorSpec
 from mlharness.registrars import fold
+
+MD5 = "md5:"
+"""What a checksum begins with that is an md5; any other is a sha256."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Step:
     @property
     def inline(self) -> bool:
         """True when the step is Python of the manifest itself, which needs trust."""
-        return self.name == "python"
+        return fold(self.name) == "python"
 
     @property
     def published(self) -> bool:
@@ -48,16 +51,20 @@ class Step:
 
 @dataclass(frozen=True)
 class FrameworkWish:
-    """The framework that a manifest is for; ``version`` is a PEP 440 range, empty when any will do."""
+    """The framework that a manifest is for; ``version`` is a PEP 440 range, empty when any will do.
+
+    ``written_for`` is the exact version that the author had, if known, which does not bind.
+    """
 
     name: str
     version: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    written_for: str = ""
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A file of the model: a URI or a path relative to the manifest, and its sha256 if given.
+    """A file of the model: a URI or a path relative to the manifest, and its sha256 if given, or else its md5.
 
     With ``member``, these are of an archive, and the model's file is the one of that path inside it.
     """
@@ -65,15 +72,33 @@ class ModelFile:
     source: str
     sha256: str | None = None
     member: str | None = None
+    md5: str | None = None
+
+    @property
+    def checksum(self) -> str | None:
+        """What the file is held against: its sha256, else ``md5:`` and its md5, else None."""
+        return self.sha256 if self.sha256 is not None or self.md5 is None else f"{MD5}{self.md5}"
 
 
 @dataclass(frozen=True)
 class MetricWish:
-    """The accuracy metric, its options, and the target (None: no target; the figure is only reported)."""
+    """The accuracy metric, its options, and the target (None: no target; the figure is only reported).
+
+    One that is Python of the manifest itself is named ``python``, and says what a named metric's plugin knows.
+    """
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
     target: float | None = None
+    python: Step | None = None
+    response: ResponseSpec | None = None
+    unit: str = ""
+    higher_is_better: bool = True
+
+    @property
+    def inline(self) -> bool:
+        """True when the metric is Python of the manifest itself, which needs trust."""
+        return fold(self.name) == "python"
 
 
 @dataclass(frozen=True)
@@ -137,8 +162,9 @@ class ModelManifest:
 
     @property
     def inline(self) -> bool:
-        """True when any step is the manifest's own Python."""
-        return any(step.inline for step in (*self.preprocess, *self.postprocess))
+        """True when any step, or the metric, is the manifest's own Python."""
+        own = (*self.preprocess, *self.postprocess, *((self.metric,) if self.metric else ()))
+        return any(part.inline for part in own)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mlharness.errors import PluginError, UserError
+from mlharness.manifest.documents import MD5
 from mlharness.providers import SourceProvider
 from mlharness.registrars import Catalog
 
@@ -18,52 +19,73 @@ _CHUNK = 1 << 20
 def resolve(
     source: str,
     base: Path,
-    sha256: str | None,
+    checksum: str | None,
     catalog: Catalog,
     fetch: bool = False,
     advance: Callable[[int, int], None] = lambda done, total: None,
+    allow_http: bool = False,
 ) -> Path | None:
     """The local file that a manifest means.
 
     Args:
         source: a URI, or a path, relative to ``base`` unless it is absolute.
         base: the manifest's folder.
-        sha256: the checksum that the manifest gives; what is returned has it.
+        checksum: what the manifest gives, a sha256, or ``md5:`` and an md5; what is returned has it.
         catalog: holds the sources.
         fetch: bring a file that is not here; only a runner does that.
         advance: told bytes so far and bytes in all (0: unknown) while a file is fetched.
+        allow_http: the user allows plain http.
 
     Returns:
         The file; None when it has yet to be fetched and ``fetch`` is false.
 
     Raises:
-        UserError: no source knows the scheme, a checksum is missing or differs, the file is missing and cannot be
-            fetched, or fetching it failed.
+        UserError: no source knows the scheme, plain http is not allowed, a checksum is missing or differs, the file is
+            missing and cannot be fetched, or fetching it failed.
     """
     uri = as_uri(source, base)
-    provider = check_source(source, base, sha256, catalog)
-    found = provider.locate(uri, sha256)
-    if found is not None:
-        return found
-    if provider.fetch is None:
-        looked = uri if _SCHEME.match(source) else base.absolute() / source
-        raise UserError(f"there is no file {source} (looked for {looked})", "Check the path in the manifest.")
-    return provider.fetch(uri, sha256, advance) if fetch else None
+    provider = check_source(source, base, checksum, catalog, allow_http)
+    fetch_it = (provider.fetch_over_http if allow_http else None) or provider.fetch
+    # A source that knows nothing of md5 is asked for the file as it is, which is then held against it here.
+    told = checksum if provider.md5 or not is_md5(checksum) else None
+    found = provider.locate(uri, told)
+    if found is None:
+        if fetch_it is None:
+            looked = uri if is_uri(source) else base.absolute() / source
+            raise UserError(f"there is no file {source} (looked for {looked})", "Check the path in the manifest.")
+        if not fetch:
+            return None
+        found = fetch_it(uri, told, advance)
+    return found if told == checksum else verify(found, checksum, source)
 
 
-def check_source(source: str, base: Path, sha256: str | None, catalog: Catalog) -> SourceProvider:
+def check_source(
+    source: str, base: Path, checksum: str | None, catalog: Catalog, allow_http: bool = False
+) -> SourceProvider:
     """The source that a file comes from, whether or not it is there. Raises UserError as :func:`resolve` does."""
     provider = find_source(source, as_uri(source, base), catalog)
-    if provider.digest_required and sha256 is None:
+    if provider.fetch is None and provider.fetch_over_http is not None and not allow_http:
+        raise UserError(
+            f"{source}: files are not fetched over plain {provider.scheme}://, which anyone on the way can change",
+            "Use the https:// address, or allow it with --allow-http.",
+        )
+    if provider.digest_required and checksum is None:
         raise UserError(f"{source} has no sha256", f"Add the file's sha256: {provider.scheme}:// needs it.")
+    if provider.digest_required and is_md5(checksum) and not provider.md5:
+        raise UserError(f"{source} has an md5 only", f"Add the file's sha256: {provider.scheme}:// needs it.")
     return provider
+
+
+def is_uri(source: str) -> bool:
+    """True for a URI, false for a path."""
+    return _SCHEME.match(source) is not None
 
 
 def as_uri(source: str, base: Path) -> str:
     """The source itself when it is a URI; for a path, the ``file://`` URI of the path from ``base``."""
     if "\0" in source:
         raise UserError(f"{source!r} holds a NUL character", "Correct the path in the manifest.")
-    return source if _SCHEME.match(source) else (base.absolute() / source).as_uri()
+    return source if is_uri(source) else (base.absolute() / source).as_uri()
 
 
 def find_source(source: str, uri: str, catalog: Catalog) -> SourceProvider:
@@ -71,38 +93,48 @@ def find_source(source: str, uri: str, catalog: Catalog) -> SourceProvider:
     match = _SCHEME.match(uri)
     assert match is not None, "as_uri gives a URI"
     scheme = match[1].lower()
-    # A plugin may provide plain http; without one, the way out is not another name but another scheme.
-    if scheme == "http" and "http" not in catalog.sources.names():
-        raise UserError(
-            f"{source}: files are not fetched over plain http://, which anyone on the way can change",
-            "Use the https:// address.",
-        )
     try:
         return catalog.sources.find(scheme).provider
     except PluginError as error:
         raise PluginError(f"{source}: {error.message}", error.remedy) from error
 
 
-def digest(path: Path) -> str:
-    """The sha256 of a file's bytes, 64 lower-case hexadecimal digits. Raises OSError when it cannot be read."""
-    hashed = hashlib.sha256()
+def is_plain(source: str) -> bool:
+    """True for what comes over plain http."""
+    return source[:7].lower() == "http://"
+
+
+def is_md5(checksum: str | None) -> bool:
+    """True for ``md5:`` and an md5, false for a sha256 and for none."""
+    return checksum is not None and checksum.startswith(MD5)
+
+
+def algorithm_of(checksum: str) -> tuple[str, str]:
+    """The name of a checksum's algorithm, as hashlib knows it, and its digits."""
+    return ("md5", checksum.removeprefix(MD5)) if is_md5(checksum) else ("sha256", checksum)
+
+
+def digest(path: Path, algorithm: str = "sha256") -> str:
+    """The hash of a file's bytes, in lower-case hexadecimal digits. Raises OSError when it cannot be read."""
+    hashed = hashlib.new(algorithm, usedforsecurity=False)
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             hashed.update(chunk)
     return hashed.hexdigest()
 
 
-def verify(path: Path, sha256: str | None, source: str) -> Path:
+def verify(path: Path, checksum: str | None, source: str) -> Path:
     """The path, when its bytes have the checksum or none is asked for. Raises UserError naming both checksums."""
-    if sha256 is None:
+    if checksum is None:
         return path
+    algorithm, expected = algorithm_of(checksum)
     try:
-        found = digest(path)
+        found = digest(path, algorithm)
     except OSError as error:
         raise UserError(f"{source} cannot be read: {error.strerror}", f"Check {path} and its permissions.") from error
-    if found != sha256:
+    if found != expected:
         raise UserError(
-            f"{source} has the wrong sha256: found {found}, expected {sha256}",
-            f"Replace {path} by the right file, or correct sha256 in the manifest.",
+            f"{source} has the wrong {algorithm}: found {found}, expected {expected}",
+            f"Replace {path} by the right file, or correct {algorithm} in the manifest.",
         )
     return path

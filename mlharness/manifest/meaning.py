@@ -1,4 +1,4 @@
-"""What a schema cannot say of a manifest: version ranges, requirements, names given twice, and Python that parses.
+"""What a schema cannot say of a manifest: version ranges, requirements, what is given twice, and Python that parses.
 
 Python is compiled here and never run.
 """
@@ -22,6 +22,8 @@ PYTHON = "python"
 PUBLISHED = "published"
 """The convention of the published MLHarness manifests' Python."""
 STAGES = ("preprocess", "postprocess")
+SCORE = "responses, label, options"
+"""The arguments of a metric's function ``score``."""
 FUNCTIONS: Mapping[str, str] = {
     "init": "count",
     "load": "sample_list",
@@ -34,7 +36,15 @@ FUNCTIONS: Mapping[str, str] = {
 
 def find_mistakes(located: Located) -> list[Problem]:
     """Every such problem of a file, sorted by line. What has the wrong type is passed over: the schema says that."""
-    checks = (check_range, check_requirements, check_tensor_names, check_steps, check_functions)
+    checks = (
+        check_range,
+        check_requirements,
+        check_checksums,
+        check_tensor_names,
+        check_steps,
+        check_metric,
+        check_functions,
+    )
     found = [problem for check in checks for problem in check(located)]
     return sorted(found, key=lambda problem: (problem.line, problem.key))
 
@@ -59,6 +69,17 @@ def check_requirements(located: Located) -> Iterator[Problem]:
                 Requirement(wish)
         except InvalidRequirement:
             yield problem_at(located, key, repr(wish), "a PEP 508 requirement, as 'numpy>=1.23'")
+
+
+def check_checksums(located: Located) -> Iterator[Problem]:
+    """No model file has an md5 beside its sha256: the one that can be forged would say nothing."""
+    for part in parts(located):
+        model = part.data.get("model") if part.framework is None or "model" in part.own else None
+        files = model.get("files") if isinstance(model, dict) else None
+        for index, file in enumerate(files if isinstance(files, list) else []):
+            if isinstance(file, dict) and {"sha256", "md5"} <= set(file):
+                key = (*part.path("model"), "files", index, "md5")
+                yield problem_at(located, key, "md5 beside sha256", "sha256 alone")
 
 
 def check_tensor_names(located: Located) -> Iterator[Problem]:
@@ -95,6 +116,35 @@ def check_python(located: Located, key: KeyPath, step: object, stage: str) -> It
         yield from check_source(located, source_key, step, stage, "ctx, data")
 
 
+def check_metric(located: Located) -> Iterator[Problem]:
+    """``metric`` has a name, or Python that compiles and defines ``score``, with what else only Python needs."""
+    metric = located.data.get("metric")
+    if not isinstance(metric, dict) or located.data.get("kind") != "model":
+        return
+    name, source = metric.get("name"), metric.get(PYTHON)
+    if PYTHON not in metric:
+        yield from check_named_metric(located, metric)
+    elif name is not None:
+        yield problem_at(located, ("metric", "name"), "a name beside python", "one of both")
+    if PYTHON in metric and "response" not in metric:
+        yield problem_at(located, ("metric", "response"), "missing", "{dtype: DTYPE, shape: SHAPE} beside python")
+    if isinstance(source, str):
+        yield from check_source(located, ("metric", PYTHON), source, "score", SCORE)
+
+
+def check_named_metric(located: Located, metric: Mapping[str, object]) -> Iterator[Problem]:
+    """A metric without Python has a name, which is not that of Python, and nothing that only Python needs."""
+    name = metric.get("name")
+    if "name" not in metric:
+        yield problem_at(located, ("metric", "name"), "missing", "text, or python in its place")
+    if isinstance(name, str) and fold(name) == PYTHON:
+        found = "the metric python without a source"
+        yield problem_at(located, ("metric", "name"), found, "{python: SOURCE, response: {...}}")
+    for key in ("response", "unit", "higher_is_better"):
+        if key in metric:
+            yield problem_at(located, ("metric", key), "only a metric of the manifest's own Python has it")
+
+
 def check_functions(located: Located) -> Iterator[Problem]:
     """Each option of the data-set kind ``python`` is source that compiles and defines the function of its name."""
     provider, options = located.data.get("provider"), located.data.get("options")
@@ -106,19 +156,19 @@ def check_functions(located: Located) -> Iterator[Problem]:
 
 def check_source(located: Located, key: KeyPath, source: str, function: str, arguments: str) -> Iterator[Problem]:
     """Python source of the file compiles and defines a function of that name; lines are those of the file."""
-    first = located.place(key).text_line
+    first, shown = located.place(key).text_line, dotted(located.origin(key))
     try:
         defined = defined_names(source)
     except SyntaxError as error:
         line = first + max(error.lineno or 1, 1) - 1
-        yield Problem(str(located.path), line, dotted(key), f"Python that does not parse: {error.msg}")
+        yield Problem(str(located.path), line, shown, f"Python that does not parse: {error.msg}")
     # Source with a NUL byte; source nested deeper than the compiler goes.
     except (ValueError, RecursionError, MemoryError, OverflowError) as error:
         said = str(error) or type(error).__name__
-        yield Problem(str(located.path), first, dotted(key), f"Python that does not compile: {said}")
+        yield Problem(str(located.path), first, shown, f"Python that does not compile: {said}")
     else:
         if function not in defined:
-            yield Problem(str(located.path), first, dotted(key), f"Python that does not define {function}({arguments})")
+            yield Problem(str(located.path), first, shown, f"Python that does not define {function}({arguments})")
 
 
 def defined_names(source: str) -> set[str]:

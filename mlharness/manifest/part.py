@@ -30,7 +30,7 @@ class Part:
         """Every key that counts, shaped as at the file's top."""
         if self.framework is None:
             return self.located.data
-        wish = {key: self.own[key] for key in ("version", "options") if key in self.own}
+        wish = {key: self.own[key] for key in ("version", "options", "written_for") if key in self.own}
         own = {key: value for key, value in self.own.items() if key not in wish}
         return {**self.located.data, **own, "framework": {"name": self.framework, **wish}}
 

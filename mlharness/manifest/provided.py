@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from mlharness.errors import ManifestError, PluginError, UserError
-from mlharness.manifest.documents import DataSetManifest, ModelManifest
+from mlharness.manifest.documents import MD5, DataSetManifest, ModelManifest
 from mlharness.manifest.files import check_source
 from mlharness.manifest.library import ManifestLibrary, is_path
-from mlharness.manifest.located import KeyPath, Located, read_located
+from mlharness.manifest.located import KeyPath, Located
 from mlharness.manifest.meaning import PYTHON, STAGES
 from mlharness.manifest.part import Part, parts
 from mlharness.manifest.problems import Problem, closest, dotted
+from mlharness.manifest.published.upgrade import read_upgraded
 from mlharness.manifest.reading import check_located
 from mlharness.manifest.schema import problem_at
 from mlharness.options import find_mistakes
@@ -46,7 +47,11 @@ def check_file(path: Path, library: ManifestLibrary) -> list[Problem]:
     Raises:
         ManifestError: the file cannot be read at all, or is not plain YAML.
     """
-    located = read_located(path)
+    return check_read(read_upgraded(path), library)
+
+
+def check_read(located: Located, library: ManifestLibrary) -> list[Problem]:
+    """As :func:`check_file`, of a file that has been read."""
     return in_order({*check_located(located), *find_unprovided(located, library)})
 
 
@@ -102,10 +107,10 @@ def check_run(
         ManifestError: every problem of both files is listed.
     """
     name = None if model.overrides is None else model.framework.name
-    part = Part(read_located(model.origin.path), name)
+    part = Part(read_upgraded(model.origin.path), name)
     problems = in_order(check_part(part, library, [key for key in _CHECKS if key not in skip]))
     if dataset is not None:
-        problems += in_order(check_provider(read_located(dataset.origin.path), library))
+        problems += in_order(check_provider(read_upgraded(dataset.origin.path), library))
     refuse(problems)
 
 
@@ -126,21 +131,30 @@ def check_framework(part: Part, library: ManifestLibrary) -> Iterator[Problem]:
 
 
 def check_files(part: Part, library: ManifestLibrary) -> Iterator[Problem]:
-    """``model.files``: a source knows each scheme, and has the sha256 that it needs."""
+    """``model.files``: a source knows each scheme, and has the checksum that it needs."""
     files, base = _mapping(part.data.get("model")).get("files"), part.located.path.parent
     for index, file in enumerate(files if isinstance(files, list) else []):
         wish = {"source": file} if isinstance(file, str) else _mapping(file)
-        source, sha256 = wish.get("source"), wish.get("sha256")
+        source = wish.get("source")
         if not isinstance(source, str) or not source:
             continue
         key = (*part.path("model"), "files", index)
         try:
-            check_source(source, base, sha256, library.catalog)
+            # Whether plain http is allowed is the user's choice, of which a file knows nothing.
+            check_source(source, base, checksum_in(wish), library.catalog, allow_http=True)
         except PluginError as error:
             scheme = source.partition("://")[0]
             yield unfound(part.located, key, library.catalog.sources, scheme, error)
         except UserError as error:
             yield problem_at(part.located, key, f"{error.message}. {error.remedy}".rstrip())
+
+
+def checksum_in(wish: Mapping[str, Any]) -> str | None:
+    """The checksum of a file as it stands in a manifest, whatever is wrong with it."""
+    for key, prefix in (("sha256", ""), ("md5", MD5)):
+        if wish.get(key) is not None:
+            return f"{prefix}{wish[key]}"
+    return None
 
 
 def check_dataset(part: Part, library: ManifestLibrary) -> Iterator[Problem]:
@@ -177,6 +191,8 @@ def check_steps(part: Part, library: ManifestLibrary, stage: str) -> Iterator[Pr
 def check_metric(part: Part, library: ManifestLibrary) -> Iterator[Problem]:
     """``metric``: its name and its options."""
     wish, key = _mapping(part.data.get("metric")), part.path("metric")
+    if PYTHON in wish:
+        return
     name, options = (wish.get("name"), (*key, "name")), (wish.get("options"), (*key, "options"))
     yield from check_named(part.located, library.catalog.metrics, name, options)
 
@@ -226,7 +242,9 @@ def unfound(located: Located, key: KeyPath, shelf: Shelf[P], name: str, error: P
 def unknown_name(located: Located, key: KeyPath, name: str, found: str, known: Collection[str]) -> UnknownName:
     """The problem of a name that is not among the known ones."""
     allowed = ", ".join(sorted(set(known))) or "none"
-    return UnknownName(str(located.path), located.line(key), dotted(key), found, allowed, closest(name, known))
+    return UnknownName(
+        str(located.path), located.line(key), dotted(located.origin(key)), found, allowed, closest(name, known)
+    )
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

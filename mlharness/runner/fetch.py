@@ -14,7 +14,7 @@ def fetch(job: Job, plugins: Plugins, channel: Channel) -> None:
     """Fetch each file of the job and send its path."""
     assert job.fetch is not None, "a fetch job names its files"
     base = Path(job.fetch.base)
-    for source, sha256 in job.fetch.files:
+    for source, checksum in job.fetch.files:
         provider = find_source(source, as_uri(source, base), plugins.catalog)
         # A source that needs a framework builds what it brings, as a model's export, and cannot count meanwhile.
         channel.phase("fetch", source, stall_s=PATIENT_S if provider.framework else STALL_S)
@@ -23,5 +23,5 @@ def fetch(job: Job, plugins: Plugins, channel: Channel) -> None:
             channel.counters[0], channel.counters[1] = done, 0
             channel.send("total", total=total)
 
-        path = resolve(source, base, sha256, plugins.catalog, fetch=True, advance=advance)
+        path = resolve(source, base, checksum, plugins.catalog, True, advance, job.fetch.allow_http)
         channel.send("fetched", source=source, path=str(path))

@@ -198,7 +198,10 @@ class SampleLibrary:
 
 
 def check_arrays(arrays: Arrays, inputs: Sequence[TensorSpec], index: int) -> None:
-    """Raise RunError unless preprocessing gave one array per input, with its dtype and shape (batch axis left out)."""
+    """Raise RunError unless preprocessing gave one array per input, with its dtype and shape (batch axis left out).
+
+    What neither manifest nor model say is not checked.
+    """
     if len(arrays) != len(inputs):
         raise RunError(
             f"preprocess gives {len(arrays)} arrays for sample {index}, and the model has {len(inputs)} inputs"
@@ -207,10 +210,11 @@ def check_arrays(arrays: Arrays, inputs: Sequence[TensorSpec], index: int) -> No
         if not isinstance(array, np.ndarray):
             raise RunError(f"preprocess gives {type(array).__name__} for input {spec.name!r}, not a NumPy array")
         wanted = spec.shape[1:]
-        fits = len(wanted) == array.ndim and all(
-            size in (None, real) for size, real in zip(wanted, array.shape, strict=True)
+        fits = not spec.shape or (
+            len(wanted) == array.ndim
+            and all(size in (None, real) for size, real in zip(wanted, array.shape, strict=True))
         )
-        if array.dtype != np.dtype(spec.dtype) or not fits:
+        if (spec.dtype and array.dtype != np.dtype(spec.dtype)) or not fits:
             raise RunError(
                 f"preprocess gives {array.dtype} {list(array.shape)} for input {spec.name!r} of sample {index}, "
                 f"and the model takes {spec.dtype} {list(wanted)}",

@@ -22,9 +22,10 @@ from mlharness.runner.fingerprint import SAMPLES as FINGERPRINT_SAMPLES
 from mlharness.runner.fingerprint import fingerprint
 from mlharness.runner.job import Calibration, Job
 from mlharness.runner.library import SampleLibrary, check_memory
-from mlharness.runner.opening import load_predictor, open_dataset
+from mlharness.runner.opening import labels_of, load_predictor, open_dataset
 from mlharness.runner.pipeline import bind, opens_samples
 from mlharness.runner.worker import Worker
+from mlharness.tensors import settle
 
 SWITCH_INTERVAL_S = 0.0005
 """The interpreter's switch interval: LoadGen's issuing thread waits no longer than this for a worker's Python code."""
@@ -43,6 +44,9 @@ class Measurement:
         self.job, self.plan, self.plugins, self.channel = job, job.need_plan(), plugins, channel
         namespace = new_module()
         self.dataset = open_dataset(self.plan, plugins, namespace)
+        if job.accuracy:
+            # Now, and not after an hour of answers: too few labels lack the last one.
+            labels_of(self.dataset, self.plan)(len(self.dataset) - 1)
         self.framework = plugins.catalog.frameworks.find(self.plan.framework.name).provider
         self.expected_s: float | None = None
         self.stall_s = STALL_S
@@ -71,7 +75,8 @@ class Measurement:
             )
 
         self.executor: Executor = make_executor(self.plan, self.library, make_worker, self.channel.fail)
-        self.library.expect(self.plan.model.inputs or self.executor.workers[0].inputs)
+        found = self.executor.workers[0].inputs
+        self.library.expect(settle(self.plan.model.inputs, found) or found)
 
     def warm_up(self) -> Sequence[int]:
         """Load a few samples and answer them to nobody; returns their indices.

@@ -21,6 +21,7 @@ from mlharness.runner.library import SampleLibrary
 from mlharness.runner.opening import blaming
 from mlharness.runner.pipeline import Pipeline
 from mlharness.runner.responses import ResponseWriter, make_writer
+from mlharness.tensors import fixed_batch
 
 LOOK_EVERY_NS = 1_000_000_000
 """How long outputs may go unlooked at: what is not finite is found within about this time."""
@@ -51,7 +52,7 @@ class Worker:
         busy: memoryview,
     ) -> None:
         self.number = number
-        self.inputs, self.outputs = predictor.inputs, predictor.outputs
+        self.inputs = predictor.inputs
         self.predict_ns = self.postprocess_ns = self.harness_ns = self.batches = 0
         self.complete: Callable[[list[loadgen.Response]], None] = _drop
         self._predictor = predictor
@@ -69,6 +70,11 @@ class Worker:
         """Forms of outputs that have been checked and found as promised."""
         self._look_at, self._look_after_ns = 1, 0
         self._last: tuple[list[Array], Sequence[int]] | None = None
+
+    @property
+    def outputs(self) -> Sequence[TensorSpec]:
+        """The predictor's outputs; some know them only once they have been called."""
+        return self._predictor.outputs
 
     def warm_up(self, indices: Sequence[int]) -> None:
         """Answer one batch to nobody, and check every promise: outputs, their shapes and dtypes, finite values.
@@ -107,7 +113,7 @@ class Worker:
         """How large the model is, as its framework counts it; None when it cannot say."""
         if measure is None:
             return None
-        batch = self._gather([0] * (self.inputs[0].shape[0] or 1), self._buffers)
+        batch = self._gather([0] * (fixed_batch(self.inputs[0]) or 1), self._buffers)
         with blaming(self._plan.framework.plugin, "counting parameters and multiply-adds"):
             return measure(self._predictor, batch)
 
@@ -212,13 +218,13 @@ def check_outputs(outputs: object, predictor: Sequence[TensorSpec], manifest: Se
 
 
 def check_output(output: Array, spec: TensorSpec, by: str, count: int) -> None:
-    """Raise RunError unless one output has the declared dtype and shape, and one row per sample."""
-    if output.dtype != np.dtype(spec.dtype):
+    """Raise RunError unless one output has the dtype and shape that are declared, and one row per sample."""
+    if spec.dtype and output.dtype != np.dtype(spec.dtype):
         raise RunError(f"output {spec.name!r} is {output.dtype}, and {by} declares {spec.dtype}")
     fits = len(spec.shape) == output.ndim and all(
         size in (None, real) for size, real in zip(spec.shape[1:], output.shape[1:], strict=True)
     )
-    if not fits:
+    if spec.shape and not fits:
         raise RunError(f"output {spec.name!r} has the shape {list(output.shape)}, and {by} declares {list(spec.shape)}")
     if output.shape[0] != count:
         raise RunError(f"output {spec.name!r} has {output.shape[0]} rows for a batch of {count}")

@@ -27,10 +27,11 @@ from mlharness.request import dataset_of, on_framework, unpack
 from mlharness.runner import loadgen
 from mlharness.runner.executors import Executor, make_executor
 from mlharness.runner.library import SampleLibrary
-from mlharness.runner.opening import load_predictor, open_dataset
+from mlharness.runner.opening import labels_of, load_predictor, open_dataset
 from mlharness.runner.pipeline import bind, opens_samples
-from mlharness.runner.score import decode
+from mlharness.runner.score import apply, decode
 from mlharness.runner.worker import Worker
+from mlharness.tensors import settle
 
 _SAMPLES_PER_QUERY = {"SingleStream": 1, "MultiStream": 8, "Server": 1}
 """Offline has one query of all samples."""
@@ -56,8 +57,7 @@ class InProcessRun:
         if metric is None:
             raise UserError(f"the manifest of {self.plan.model.name!r} names no metric", "Add metric: {name: top1}.")
         rows = {index: self.row(index) for index in self.responses}
-        provider = self.catalog.metrics.find(metric.name).provider
-        return provider.score(rows, self.dataset.label, metric.options)
+        return apply(self.plan, metric, self.catalog, rows, labels_of(self.dataset, self.plan), new_module())
 
     def _spec(self) -> ResponseSpec:
         if self.plan.metric is None:
@@ -109,15 +109,17 @@ def plan_of(name: str, choices: Choices, plugins: Plugins) -> RunPlan:
     dataset = choices.dataset or dataset_of(model)
     if not dataset:
         raise UserError(f"the manifest of {model.name} names no data set", "Give one: dataset=NAME.")
-    located = locate_files(model, plugins.catalog)
+    located = locate_files(model, plugins.catalog, choices.allow_http)
     files = [unpack(wish, path) for wish, path in zip(model.files, located, strict=True)]
     return make_plan(model, library.dataset(dataset), choices, plugins.catalog, files)
 
 
-def locate_files(model: ModelManifest, catalog: Catalog) -> list[Path]:
+def locate_files(model: ModelManifest, catalog: Catalog, allow_http: bool = False) -> list[Path]:
     """The model's files, fetched when they are not here. Raises UserError for one that cannot be had."""
     base = model.origin.path.parent
-    found = [resolve(wish.source, base, wish.sha256, catalog, fetch=True) for wish in model.files]
+    found = [
+        resolve(wish.source, base, wish.checksum, catalog, fetch=True, allow_http=allow_http) for wish in model.files
+    ]
     return [path for path in found if path is not None]
 
 
@@ -140,7 +142,7 @@ def executor_of(
 
     executor = make_executor(plan, library, make_worker, _raise)
     try:
-        library.expect(plan.model.inputs or executor.workers[0].inputs)
+        library.expect(settle(plan.model.inputs, executor.workers[0].inputs) or executor.workers[0].inputs)
         yield executor, library
     finally:
         executor.close()

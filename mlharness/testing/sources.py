@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from unittest import SkipTest, mock
 
 from mlharness.errors import MlharnessError
+from mlharness.manifest.documents import MD5
 from mlharness.providers import SourceProvider
 from mlharness.testing.effort import lines_run, package_of
 from mlharness.testing.growth import require_no_growth
@@ -21,6 +22,7 @@ from mlharness.testing.verdict import raised_by, require, require_user_error
 
 _SOURCE = "mlharness.providers.SourceProvider"
 _OTHER = "0" * 64
+_OTHER_MD5 = f"{MD5}{'0' * 32}"
 _CALLS = 32
 Fetch = Callable[[str, "str | None", Callable[[int, int], None]], Path]
 
@@ -144,6 +146,35 @@ class SourceConformance(Subject):
             require(not left, f"source {self.scheme!r}: after a wrong sha256 the cache holds {left}.", asks, _SOURCE)
             self._gives_no_file(uri, _OTHER, asks)
 
+    def test_fetching_takes_an_md5_where_that_is_declared(self, tmp_path: Path) -> None:
+        """The file of that md5 is brought and then located; with a wrong one, nothing is left."""
+        if not self.provider().md5:
+            raise SkipTest("this source takes no md5: the kernel holds its files against one")
+        uri, sha256, fetch = self._fetchable(tmp_path)
+        asks = "a source that declares md5 takes 'md5:' and 32 digits as a checksum, in fetch and in locate"
+        with own_cache(tmp_path):
+            content = fetch(uri, sha256, lambda done, total: None).read_bytes()
+        md5 = f"{MD5}{hashlib.md5(content, usedforsecurity=False).hexdigest()}"
+        with own_cache(tmp_path / "md5"):
+            before = self.provider().locate(uri, md5)
+            found = fetch(uri, md5, lambda done, total: None)
+            after = self.provider().locate(uri, md5)
+            require(
+                before is None and found == after and found.read_bytes() == content,
+                f"source {self.scheme!r}: with {md5} locate gives {before}, fetch {found}, and then locate {after}.",
+                asks,
+                _SOURCE,
+            )
+        with own_cache(tmp_path / "wrong") as cache:
+            require_user_error(
+                f"source {self.scheme!r}: fetching {uri!r} with another md5",
+                asks,
+                _SOURCE,
+                lambda: fetch(uri, _OTHER_MD5, lambda done, total: None),
+            )
+            left = [path.name for path in cache.rglob("*") if path.is_file() and path.stat().st_size]
+            require(not left, f"source {self.scheme!r}: after a wrong md5 the cache holds {left}.", asks, _SOURCE)
+
     def test_bad_uris_are_user_errors(self) -> None:
         """The message is what the manifest's author reads."""
         if not self.bad_uris:
@@ -208,7 +239,8 @@ class SourceConformance(Subject):
 
     def _fetchable(self, folder: Path) -> tuple[str, str, Fetch]:
         """A file that can be fetched, and fetch itself; the check is skipped when there is nothing to fetch."""
-        fetch, file = self.provider().fetch, self.fetchable_uri(folder)
+        provider, file = self.provider(), self.fetchable_uri(folder)
+        fetch = provider.fetch or provider.fetch_over_http
         if fetch is None:
             raise SkipTest("this source fetches nothing")
         if file is None:

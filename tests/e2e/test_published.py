@@ -211,8 +211,8 @@ class TestSharedModule:
 
     @pytest.mark.parametrize("scenario", ["MultiStream", "Server", "Offline"])
     def test_scenarios(self, bench: Bench, files: Files, data: Mapping[str, str], scenario: str) -> None:
-        rate = ("--target-qps", "100", "--target-latency", "1000") if scenario == "Server" else ()
-        options = ("--scenario", scenario, "--duration", "1", "--min-queries", "100", "--batch-size", "4", *rate)
+        rate = ("--target-qps", "500", "--target-latency", "1000") if scenario == "Server" else ()
+        options = ("--scenario", scenario, "--duration", "1", "--min-queries", "500", "--batch-size", "4", *rate)
         ran = bench(str(files()), *options, "--trust", "--json", env=data)
         assert ran.code == 0, ran.err
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mlharness import planning
+from mlharness.builtin import inline
 from mlharness.choices import Choices
 from mlharness.errors import ManifestError, PluginError, UserError
 from mlharness.manifest.documents import (
@@ -24,7 +25,7 @@ from mlharness.manifest.documents import (
     Origin,
     Step,
 )
-from mlharness.plan import RunPlan
+from mlharness.plan import PlannedMetric, RunPlan
 from mlharness.planning import check_device, make_plan, share_cores
 from mlharness.providers import Array, Option, Predictor, ResponseSpec, Score, StepFunction
 from mlharness.registrars import (
@@ -38,7 +39,7 @@ from tests.unit.runner.making import SHA
 
 CORES = (0, 2, 4, 6)
 Plan = Callable[..., RunPlan]
-SOURCE = (("source", "string"), ("line", "integer"), ("convention", "string"))
+SOURCE = ("source", "line", "convention")
 
 
 def load(model: Any, device: str, options: Mapping[str, Any], trace: Any = None) -> Predictor:
@@ -63,6 +64,10 @@ def score(responses: Mapping[int, Array], label: Callable[[int], Any], options: 
     raise AssertionError("planning scores nothing")
 
 
+def any_option(name: str) -> Option:
+    return Option(name, "integer" if name == "line" else "string", "")
+
+
 @pytest.fixture
 def catalog() -> Catalog:
     """Two frameworks, a step, a metric and a kind of data set, none of which may be called."""
@@ -74,7 +79,8 @@ def catalog() -> Catalog:
     size = Option("size", "integer", "Pixels.", required=True)
     steps = StepRegistrar(filled, "mlh-steps")
     steps.step("image.resize", make, parameters=(size,))
-    steps.step("python", make, parameters=tuple(Option(*one, "") for one in SOURCE))
+    steps.step("python", make, parameters=tuple(map(any_option, SOURCE)))
+    inline.mlh_register_metrics(MetricRegistrar(filled, "builtin-inline"))
     metrics = MetricRegistrar(filled, "mlh-metrics")
     columns = Option("columns", "integer", "", default=7)
     metrics.metric(
@@ -143,7 +149,7 @@ def test_the_data_directory_is_the_users_else_the_environments_and_never_hashed(
 def test_python_without_samples_needs_python_that_opens_them(catalog: Catalog) -> None:
     source = Option("init", "string", "")
     DataSetRegistrar(catalog, "builtin-inline").dataset(
-        "python", open=open_nothing, options=(source, source_of("sample"))
+        "python", open=open_nothing, options=(source, any_option("sample"))
     )
     origin = Origin(Path("d.yaml"), SHA)
     without = DataSetManifest(origin, "d", "1", "python", options={"init": "..."}, lines={"init": 7})
@@ -156,10 +162,6 @@ def test_python_without_samples_needs_python_that_opens_them(catalog: Catalog) -
     assert made.dataset.options == {"init": "...", "sample": None}
     with_samples = replace(without, options={"init": "...", "sample": "..."})
     assert make_plan(MODEL, with_samples, Choices(), catalog, files).dataset.options["sample"] == "..."
-
-
-def source_of(name: str) -> Option:
-    return Option(name, "string", "")
 
 
 class TestFramework:
@@ -247,6 +249,14 @@ class TestAccuracy:
 
     def test_without_a_metric_there_is_none_in_the_plan(self, plan: Plan) -> None:
         assert plan({"metric": None}).metric is None
+
+    def test_a_metric_of_the_manifests_own_says_what_a_plugin_would(self, plan: Plan) -> None:
+        python, response = Step("python", {"source": "def score(): ..."}, 5), ResponseSpec("int8", (None,))
+        wish = MetricWish("python", {"k": 1}, 2.0, python, response, "s", higher_is_better=False)
+        options = {"source": "def score(): ...", "line": 5, "unit": "s", "options": {"k": 1}}
+        assert plan({"metric": wish}).metric == PlannedMetric(
+            "python", "builtin-inline", options, 2.0, response, higher_is_better=False
+        )
 
     def test_a_metrics_options_decide_its_response(self, plan: Plan) -> None:
         made = plan({"metric": MetricWish("map", {"columns": 5})}).metric

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from mlharness import request as module
+from mlharness.builtin import sources
 from mlharness.choices import Choices
 from mlharness.environments.choosing import Wish
-from mlharness.errors import PluginError
-from mlharness.manifest.documents import DataSetManifest, FrameworkWish, ModelManifest, Origin
+from mlharness.errors import PluginError, UserError
+from mlharness.manifest.documents import DataSetManifest, FrameworkWish, ModelFile, ModelManifest, Origin
 from mlharness.plugins import Plugins, build_manager
 from mlharness.providers import SourceProvider
 from mlharness.registrars import FrameworkRegistrar, SourceRegistrar
@@ -34,6 +36,11 @@ def plugins() -> Plugins:
         source = SourceProvider(scheme, lambda uri, sha256: None, lambda uri, sha256, advance: Path(uri))
         SourceRegistrar(found.catalog, "s").source(replace(source, framework=framework))
     return found
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLH_CACHE_DIR", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -66,6 +73,31 @@ def test_the_manifests_range_is_that_of_its_framework(plugins: Plugins, asked: l
     other = replace(MODEL, framework=FrameworkWish("keras", "==3"))
     Request(other, DATA, Choices(), plugins, Path()).fetchers([("zoo://a", None)], Path("/base"))
     assert asked[1].version == ""
+
+
+def test_each_md5_is_doubted_once_with_the_sha256_of_what_it_is_for(tmp_path: Path) -> None:
+    found = build_manager(entry_points=[])
+    sources.mlh_register_sources(SourceRegistrar(found.catalog, "builtin-sources"))
+    (tmp_path / "m.zip").write_bytes(b"weights")
+    md5, sha256 = hashlib.md5(b"weights", usedforsecurity=False).hexdigest(), hashlib.sha256(b"weights").hexdigest()
+    archive = [ModelFile("m.zip", md5=md5, member=member) for member in ("a", "b")]
+    model = replace(MODEL, origin=Origin(tmp_path / "m.yaml", SHA), files=(*archive, ModelFile("m.zip", sha256)))
+    wanted = Request(model, DATA, Choices(), found, Path())
+    assert wanted.locate() == [tmp_path / "m.zip"] * 3
+    assert wanted.warnings() == [f"m.zip: md5 can be forged; the file's sha256 is {sha256}, write that"]
+
+
+def test_what_comes_over_plain_http_is_refused_with_its_place_or_doubted(tmp_path: Path) -> None:
+    found = build_manager(entry_points=[])
+    sources.mlh_register_sources(SourceRegistrar(found.catalog, "builtin-sources"))
+    model = replace(MODEL, origin=Origin(tmp_path / "m.yaml", SHA), files=(ModelFile("HTTP://a/b", SHA),))
+    wanted = Request(model, DATA, Choices(), found, Path())
+    with pytest.raises(UserError, match=r"m\.yaml: model\.files\[0\]: HTTP://a/b: files are not fetched over plain"):
+        wanted.locate()
+    allowed = replace(wanted, choices=Choices(allow_http=True))
+    assert allowed.locate() == [None]
+    [said] = allowed.warnings()
+    assert said.startswith("HTTP://a/b: anyone on the way can change")
 
 
 def test_a_framework_that_nothing_provides(plugins: Plugins, asked: list[Wish]) -> None:

@@ -40,6 +40,11 @@ def test_samples_are_the_files_bytes_and_labels_the_items(folder: Path, items: l
     assert [dataset.file(index) for index in range(2)] == [folder / "red.png", folder / "blue.jpg"]
 
 
+def test_a_sample_is_a_file(folder: Path, items: list[dict[str, Any]]) -> None:
+    dataset: FileDataSet = open_images({"items": items}, None, folder.joinpath)
+    assert [dataset.file(index) for index in range(2)] == [folder / "red.png", folder / "blue.jpg"]
+
+
 def test_count_takes_the_first_and_locates_no_others(folder: Path, items: list[dict[str, Any]]) -> None:
     asked: list[str] = []
 

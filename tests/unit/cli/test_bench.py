@@ -101,6 +101,7 @@ class TestOptions:
             (["--label", "a=1", "--label", "b=x=y", "--label", "c="], "labels", {"a": "1", "b": "x=y", "c": ""}),
             (["--option", "a=1", "--option", "a=2"], "options", ("a=1", "a=2")),
             (["--trust"], "trust", True),
+            (["--allow-http"], "allow_http", True),
             (["--stall-timeout", "90"], "stall_timeout_s", 90.0),
         ],
     )

@@ -16,6 +16,7 @@ from mlharness.registrars import Catalog, SourceRegistrar
 
 CONTENT = b"content of a model"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
+MD5 = f"md5:{hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()}"
 WRONG = "0" * 64
 
 
@@ -74,6 +75,29 @@ def test_a_wrong_checksum_of_a_local_file(tmp_path: Path, catalog: Catalog) -> N
     assert path.exists(), "a user's own file is never removed"
 
 
+def test_an_md5_is_checked_for_sources_that_know_nothing_of_it(tmp_path: Path, catalog: Catalog) -> None:
+    asked: list[str | None] = []
+
+    def locate(uri: str, sha256: str | None) -> Path | None:
+        asked.append(sha256)
+        return tmp_path / "m.onnx" if uri == "zoo://here" else None
+
+    def fetch(uri: str, sha256: str | None, advance: object) -> Path:
+        asked.append(sha256)
+        return tmp_path / "m.onnx"
+
+    SourceRegistrar(catalog, "zoo").source(SourceProvider("zoo", locate, fetch))
+    (tmp_path / "m.onnx").write_bytes(CONTENT)
+    for source in ("m.onnx", "zoo://here", "zoo://there"):
+        assert resolve(source, tmp_path, MD5, catalog, fetch=True) == tmp_path / "m.onnx"
+        with pytest.raises(UserError, match=f"{source} has the wrong md5: found {MD5[4:]}, expected {'0' * 32}"):
+            resolve(source, tmp_path, f"md5:{'0' * 32}", catalog, fetch=True)
+    assert set(asked) == {None}, "a sha256 is all that these were promised"
+    SourceRegistrar(catalog, "strict").source(SourceProvider("strict", locate, fetch, digest_required=True))
+    with pytest.raises(UserError, match="strict://a has an md5 only"):
+        resolve("strict://a", tmp_path, MD5, catalog)
+
+
 def test_a_folder_may_be_a_model_but_has_no_checksum(tmp_path: Path, catalog: Catalog) -> None:
     (tmp_path / "saved_model").mkdir()
     assert resolve("saved_model", tmp_path, None, catalog) == tmp_path / "saved_model"
@@ -94,7 +118,7 @@ def test_paths_that_no_file_can_have(tmp_path: Path, catalog: Catalog) -> None:
 
 
 def test_an_unreadable_file(tmp_path: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: Path) -> str:
+    def refuse(path: Path, algorithm: str) -> str:
         raise PermissionError(13, "Permission denied")
 
     (tmp_path / "m.onnx").touch()
@@ -157,16 +181,27 @@ def test_a_missing_package_and_a_missing_file_of_one(catalog: Catalog) -> None:
             resolve(f"pkg://{module}/x", Path(), None, catalog)
 
 
-def test_plain_http_is_refused_with_a_remedy(catalog: Catalog) -> None:
-    for uri in ("http://example.org/m.onnx", "HTTP://example.org/m.onnx"):
+@pytest.mark.parametrize("uri", ["http://example.org/m.onnx", "HTTP://example.org/m.onnx"])
+def test_plain_http_is_refused_with_a_remedy_unless_the_user_allows_it(catalog: Catalog, uri: str) -> None:
+    for fetch in (False, True):
         with pytest.raises(UserError, match="plain http://") as raised:
-            resolve(uri, Path(), SHA256, catalog, fetch=True)
+            resolve(uri, Path(), SHA256, catalog, fetch=fetch)
         assert "https://" in raised.value.remedy
+        assert "--allow-http" in raised.value.remedy
+    assert resolve(uri, Path(), SHA256, catalog, allow_http=True) is None
+    with pytest.raises(UserError, match=f"{uri} has no sha256"):
+        resolve(uri, Path(), None, catalog, allow_http=True)
 
 
-def test_a_plugin_may_provide_plain_http(catalog: Catalog) -> None:
-    SourceRegistrar(catalog, "brave").source(SourceProvider("http", lambda uri, sha256: Path("there")))
-    assert resolve("http://example.org/m.onnx", Path(), None, catalog) == Path("there")
+def test_a_source_has_its_way_over_plain_http_only_where_the_user_allows_it(catalog: Catalog) -> None:
+    fetch = lambda uri, sha256, advance: Path("safely")  # noqa: E731  # one line is all it is
+    plainly = lambda uri, sha256, advance: Path("plainly")  # noqa: E731  # one line is all it is
+    nowhere = lambda uri, sha256: None  # noqa: E731  # one line is all it is
+    SourceRegistrar(catalog, "both").source(SourceProvider("both", nowhere, fetch, fetch_over_http=plainly))
+    SourceRegistrar(catalog, "safe").source(SourceProvider("safe", nowhere, fetch))
+    assert resolve("both://m", Path(), None, catalog, fetch=True) == Path("safely")
+    assert resolve("both://m", Path(), None, catalog, fetch=True, allow_http=True) == Path("plainly")
+    assert resolve("safe://m", Path(), None, catalog, fetch=True, allow_http=True) == Path("safely")
 
 
 def test_an_unknown_scheme(catalog: Catalog) -> None:

@@ -10,12 +10,12 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from mlharness.errors import ManifestError
-from mlharness.manifest.documents import DataSetManifest, ModelManifest, Step
+from mlharness.manifest.documents import DataSetManifest, MetricWish, ModelManifest, Step
 from mlharness.manifest.located import parse_located
 from mlharness.manifest.problems import Problem, dotted, show
 from mlharness.manifest.reading import check_manifest, read_manifest
 from mlharness.manifest.schema import explain
-from mlharness.providers import TensorSpec
+from mlharness.providers import ResponseSpec, TensorSpec
 from tests.unit.manifest.conftest import Write
 
 HEAD = 'kind: model\nname: m\nversion: "1"\nframework: {name: f}\n'
@@ -34,6 +34,7 @@ FULL = """\
       files:
         - {source: "pkg://p/m.onnx", sha256: "%s"}
         - m.bin
+        - {source: m.zip, md5: cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd, member: a/m.onnx}
     inputs: [{name: images, dtype: float32, shape: [batch, 3, null, 224.0]}]
     outputs: [{name: logits, dtype: float32, shape: [1, 1000]}]
     dataset: photos
@@ -79,17 +80,19 @@ def test_every_key_of_a_model(write: Write) -> None:
         "onnxruntime", ">=1.17", {"graph": "all"}
     )  # fmt: skip
     assert model.weights == "trained"
-    assert [(file.source, file.sha256) for file in model.files] == [("pkg://p/m.onnx", "ab" * 32), ("m.bin", None)]
+    assert [(file.source, file.checksum, file.member) for file in model.files] == [
+        ("pkg://p/m.onnx", "ab" * 32, None), ("m.bin", None, None), ("m.zip", "md5:" + "cd" * 16, "a/m.onnx"),
+    ]  # fmt: skip
     assert model.inputs == (TensorSpec("images", "float32", (None, 3, None, 224)),)
     assert model.outputs == (TensorSpec("logits", "float32", (1, 1000)),)
     assert model.dataset == "photos"
     assert model.preprocess == (
-        Step("image.decode", {"mode": "RGB"}, 18),
-        Step("tensor.scale", {}, 19),
-        Step("tensor.cast", {}, 20),
-        Step("python", {"source": "def preprocess(ctx, data):\n    return data\n"}, 22),
+        Step("image.decode", {"mode": "RGB"}, 19),
+        Step("tensor.scale", {}, 20),
+        Step("tensor.cast", {}, 21),
+        Step("python", {"source": "def preprocess(ctx, data):\n    return data\n"}, 23),
     )
-    assert model.postprocess == (Step("tensor.argmax", {}, 24),)
+    assert model.postprocess == (Step("tensor.argmax", {}, 25),)
     assert model.metric is not None
     assert (model.metric.name, model.metric.target, model.metric.options) == ("top1", 75.0, {"k": 1})
     assert (model.mlperf.model, model.mlperf.server_target_latency_ms) == ("resnet50", 15)
@@ -117,6 +120,22 @@ def test_a_minimal_model_has_the_defaults(write: Write) -> None:
     assert model == ModelManifest(model.origin, "m", "1", model.framework)
     assert model.origin.plugin is None
     assert not model.inline
+
+
+def test_a_metric_of_the_manifests_own(write: Write) -> None:
+    model = read(
+        write,
+        HEAD + "metric:\n  response: {dtype: float32, shape: [null, 7.0]}\n  unit: '%'\n  target: 3\n"
+        "  higher_is_better: false\n  options: {k: 1}\n  python: |\n    def score(responses, label, options):\n"
+        "        return 1\n",
+    )
+    source = "def score(responses, label, options):\n    return 1\n"
+    response = ResponseSpec("float32", (None, 7))
+    assert model.metric == MetricWish(
+        "python", {"k": 1}, 3, Step("python", {"source": source}, 12), response, "%", higher_is_better=False
+    )
+    assert model.inline
+    assert model.metric.inline
 
 
 def test_a_data_set(write: Write) -> None:
@@ -173,6 +192,26 @@ def test_a_data_set(write: Write) -> None:
         (HEAD + "postprocess: [{python: 'def preprocess(ctx, data): ...'}]\n",
          "5: postprocess[0].python: Python that does not define postprocess(ctx, data)"),
         (HEAD + "model: {files: [{sha256: " + "a" * 64 + "}]}\n", "5: model.files[0].source: missing (allowed: text)"),
+        (HEAD + "model: {files: [{source: a, md5: " + "a" * 31 + "}]}\n",
+         "5: model.files[0].md5: '" + "a" * 31 + "' (allowed: 32 lower-case hexadecimal digits)"),
+        (HEAD + "model:\n  files:\n  - source: a\n    sha256: " + "a" * 64 + "\n    md5: " + "a" * 32 + "\n",
+         "9: model.files[0].md5: md5 beside sha256 (allowed: sha256 alone)"),
+        (HEAD + "metric: {target: 1}\n", "5: metric.name: missing (allowed: text, or python in its place)"),
+        (HEAD + "metric: {name: Py-thon}\n",
+         "5: metric.name: the metric python without a source (allowed: {python: SOURCE, response: {...}})"),
+        (HEAD + "metric: {name: top1, unit: k}\n",
+         "5: metric.unit: only a metric of the manifest's own Python has it"),
+        (HEAD + "metric: {name: top1, python: 'def score(r, l, o): ...', response: {dtype: int8, shape: [1]}}\n",
+         "5: metric.name: a name beside python (allowed: one of both)"),
+        (HEAD + "metric: {python: 'def score(r, l, o): ...'}\n",
+         "5: metric.response: missing (allowed: {dtype: DTYPE, shape: SHAPE} beside python)"),
+        (HEAD + "metric: {python: 'def scroe(r, l, o): ...', response: {dtype: int8, shape: [1]}}\n",
+         "5: metric.python: Python that does not define score(responses, label, options)"),
+        (HEAD + "metric:\n  response: {dtype: int8, shape: [1]}\n  python: |\n    x = 1\n    x x\n",
+         "9: metric.python: Python that does not parse: invalid syntax"),
+        (HEAD + "metric: {python: 'def score(r, l, o): ...', response: {dtype: str, shape: [1]}}\n",
+         "5: metric.response.dtype: 'str' (allowed: bool, int8, int16, int32, int64, uint8, uint16, uint32, uint64, "
+         "float16, float32, float64, complex64, complex128)"),
         (HEAD + "requires: [a b c]\n",
          "5: requires[0]: 'a b c' (allowed: a PEP 508 requirement, as 'numpy>=1.23')"),
         (HEAD.replace("{name: f}", "{name: f, version: '1.17'}"),

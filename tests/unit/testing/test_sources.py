@@ -103,10 +103,14 @@ def cached(uri: str, sha256: str | None) -> Path | None:
     return found if found.is_file() else None
 
 
+def digests(content: bytes) -> tuple[str, str]:
+    return hashlib.sha256(content).hexdigest(), f"md5:{hashlib.md5(content, usedforsecurity=False).hexdigest()}"
+
+
 def fetch(uri: str, sha256: str | None, advance: Callable[[int, int], None]) -> Path:
     content = Path(uri.removeprefix("fake://")).read_bytes()
     advance(len(content), len(content))
-    if hashlib.sha256(content).hexdigest() != sha256:
+    if sha256 not in digests(content):
         raise UserError(f"{uri} has another sha256", "Correct it.")
     return keep(content, sha256)
 
@@ -143,6 +147,19 @@ def fetch_untidy(uri: str, sha256: str | None, advance: Callable[[int, int], Non
     return fetch(uri, sha256, advance)
 
 
+def fetch_any_md5(uri: str, sha256: str | None, advance: Callable[[int, int], None]) -> Path:
+    trusting = str(sha256).startswith("md5:")
+    return fetch_trusting(uri, sha256, advance) if trusting else fetch(uri, sha256, advance)
+
+
+def fetch_no_md5(uri: str, sha256: str | None, advance: Callable[[int, int], None]) -> Path:
+    return fetch_other(uri, sha256, advance) if str(sha256).startswith("md5:") else fetch(uri, sha256, advance)
+
+
+def fetch_untidy_md5(uri: str, sha256: str | None, advance: Callable[[int, int], None]) -> Path:
+    return fetch_untidy(uri, sha256, advance) if str(sha256).startswith("md5:") else fetch(uri, sha256, advance)
+
+
 class Suite(SourceConformance):
     scheme = "fake"
     bad_uris: Sequence[str] = ("fake://relative",)
@@ -153,7 +170,7 @@ class Suite(SourceConformance):
         self.locate, self.written, self.fetch = locate, scheme, fetch
 
     def plugins(self) -> Plugins:
-        provider = SourceProvider("fake", self.locate, self.fetch)
+        provider = SourceProvider("fake", self.locate, self.fetch, md5=True)
         return only(lambda catalog: SourceRegistrar(catalog, "fakes").source(provider))
 
     def make_uri(self, folder: Path) -> tuple[str, str]:
@@ -183,6 +200,9 @@ WRONG: list[tuple[str, Suite, str]] = [
     ("test_fetching_brings_the_file", Suite(cached, fetch=fetch_backwards), "the progress [(7, 3)]"),
     ("test_fetching_with_a_wrong_checksum_leaves_no_file", Suite(cached, fetch=fetch_trusting), "raises nothing"),
     ("test_fetching_with_a_wrong_checksum_leaves_no_file", Suite(cached, fetch=fetch_untidy), "holds ['left.part']"),
+    ("test_fetching_takes_an_md5_where_that_is_declared", Suite(cached, fetch=fetch_no_md5), "with md5:"),
+    ("test_fetching_takes_an_md5_where_that_is_declared", Suite(cached, fetch=fetch_any_md5), "raises nothing"),
+    ("test_fetching_takes_an_md5_where_that_is_declared", Suite(cached, fetch=fetch_untidy_md5), "['left.part']"),
     ("test_bad_uris_are_user_errors", Suite(guessing), "raises nothing"),
     ("test_locating_uses_no_network", Suite(connecting), "192.0.2.1"),
     ("test_threads_may_ask_at_once", Suite(only_main), "not the main thread"),
