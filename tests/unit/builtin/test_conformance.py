@@ -64,6 +64,21 @@ class TestTable(DataSetConformance):
         return [{**good, **change} for change in wrong]
 
 
+class TestRandom(DataSetConformance):
+    dataset = "random"
+    count = 4
+
+    def make_options(self, folder: Path) -> Mapping[str, Any]:
+        return {"arrays": [{"shape": [2, 3]}, {"shape": [5], "dtype": "int64", "high": 9}], "count": 4}
+
+    def bad_options(self, folder: Path) -> Sequence[Mapping[str, Any]]:
+        wrong: tuple[Any, ...] = (
+            "one", {"shapes": [2]}, {}, {"shape": [0]}, {"shape": [2], "dtype": "text"},
+            {"shape": [2], "low": 3, "high": 3}, {"shape": [2], "low": "a"},
+        )  # fmt: skip
+        return [{"arrays": [array]} for array in wrong] + [{"arrays": []}, {**self.make_options(folder), "seed": -1}]
+
+
 class TestScale(StepConformance):
     step = "tensor.scale"
     parameters: Mapping[str, Any] = {"factor": 0.5, "offset": 1}
