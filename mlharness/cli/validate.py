@@ -28,7 +28,7 @@ def command(files: Sequence[Path], block: Sequence[str], output: Output) -> None
     """Check manifests of models and data sets. Nothing of them is executed.
 
     They are held against their schema, and against what the installed plugins provide. Prints one line per problem,
-    and ends with exit code 2 when there is any. What is deprecated is warned about on stderr.
+    and ends with exit code 2 when there is any. What is deprecated, or not safe, is warned about on stderr.
     """
     from mlharness.cli.discovery import discover
     from mlharness.manifest.library import ManifestLibrary
@@ -64,6 +64,7 @@ Told: TypeAlias = "tuple[str, dict[str, Any]]"
 
 def _look_at(file: Path, library: ManifestLibrary) -> tuple[list[Told], list[dict[str, Any]]]:
     """A file's problems and the records of its warnings; a file that cannot be read at all is one problem."""
+    from mlharness.manifest.doubts import find_doubts
     from mlharness.manifest.provided import check_read
     from mlharness.manifest.published.upgrade import read_upgraded
 
@@ -74,7 +75,8 @@ def _look_at(file: Path, library: ManifestLibrary) -> tuple[list[Told], list[dic
         told = " ".join(error.message.split())
         line = told if told.startswith(f"{file}:") else f"{file}: {told}"
         return [(line, {"message": line, **dict.fromkeys(_KEYS), "file": str(file)})], []
-    return [(str(problem), _record(problem)) for problem in problems], [_record(found) for found in located.warnings]
+    warnings = located.warnings or tuple(find_doubts(located))  # a published file is told in the words of its own keys
+    return [(str(problem), _record(problem)) for problem in problems], [_record(found) for found in warnings]
 
 
 def _record(problem: Problem) -> dict[str, Any]:
