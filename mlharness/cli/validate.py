@@ -64,17 +64,15 @@ Told: TypeAlias = "tuple[str, dict[str, Any]]"
 
 def _look_at(file: Path, library: ManifestLibrary) -> tuple[list[Told], list[dict[str, Any]]]:
     """A file's problems and the records of its warnings; a file that cannot be read at all is one problem."""
-    from mlharness.manifest.provided import check_read
-    from mlharness.manifest.published.upgrade import read_upgraded
+    from mlharness.manifest.provided import look_at
 
     try:
-        located = read_upgraded(file)
-        problems = check_read(located, library)
+        problems, warnings = look_at(file, library)
     except UserError as error:
         told = " ".join(error.message.split())
         line = told if told.startswith(f"{file}:") else f"{file}: {told}"
         return [(line, {"message": line, **dict.fromkeys(_KEYS), "file": str(file)})], []
-    return [(str(problem), _record(problem)) for problem in problems], [_record(found) for found in located.warnings]
+    return [(str(problem), _record(problem)) for problem in problems], [_record(found) for found in warnings]
 
 
 def _record(problem: Problem) -> dict[str, Any]:

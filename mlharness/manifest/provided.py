@@ -47,12 +47,13 @@ def check_file(path: Path, library: ManifestLibrary) -> list[Problem]:
     Raises:
         ManifestError: the file cannot be read at all, or is not plain YAML.
     """
-    return check_read(read_upgraded(path), library)
+    return look_at(path, library)[0]
 
 
-def check_read(located: Located, library: ManifestLibrary) -> list[Problem]:
-    """As :func:`check_file`, of a file that has been read."""
-    return in_order({*check_located(located), *find_unprovided(located, library)})
+def look_at(path: Path, library: ManifestLibrary) -> tuple[list[Problem], Sequence[Problem]]:
+    """As :func:`check_file`, and what is warned about, as deprecated."""
+    located = read_upgraded(path)
+    return in_order({*check_located(located), *find_unprovided(located, library)}), located.warnings
 
 
 def in_order(problems: Iterable[Problem]) -> list[Problem]:
