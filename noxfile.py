@@ -16,7 +16,7 @@ REFERENCE_PLUGINS = ("mlharness-onnxruntime", "mlharness-vision")
 """What the README's first command needs beside the kernel."""
 NEEDED_BY_TESTS = {
     "mlharness-torch": ("mlharness-onnxruntime", "mlharness-vision"),
-    "mlharness-vision": ("mlharness-onnxruntime", "mlharness-torch"),
+    "mlharness-vision": ("mlharness-onnxruntime", "mlharness-tensorflow", "mlharness-torch"),
 }
 """Plugins whose tests run models of another plugin's framework."""
 EXTRAS = {"mlharness-vision": "test,origin"}

@@ -233,16 +233,19 @@ def plan_metric(model: ModelManifest, choices: Choices, catalog: Catalog) -> Pla
     """The metric and the bytes that it reads back. Raises UserError when accuracy is asked for and cannot be had."""
     if choices.mode != "performance":
         check_accuracy_possible(model)
-    if model.metric is None:
+    wish = model.metric
+    if wish is None:
         return None
     with placed(model.origin.path, "metric", "name"):
-        found = catalog.metrics.find(model.metric.name)
+        found = catalog.metrics.find(wish.name)
+    given = wish.options
+    if wish.python is not None:
+        given = {**parameters_of(wish.python), "unit": wish.unit, "options": wish.options}
     with placed(model.origin.path, "metric", "options"):
-        options = resolve_options(f"metric {found.name!r}", found.provider.options, model.metric.options)
-    return PlannedMetric(
-        found.name, found.plugin, options, model.metric.target, found.provider.response(options),
-        found.provider.higher_is_better,
-    )  # fmt: skip
+        options = resolve_options(f"metric {found.name!r}", found.provider.options, given)
+        response = wish.response or found.provider.response(options)
+    higher = found.provider.higher_is_better if wish.python is None else wish.higher_is_better
+    return PlannedMetric(found.name, found.plugin, options, wish.target, response, higher)
 
 
 def check_accuracy_possible(model: ModelManifest) -> None:

@@ -122,7 +122,8 @@ class FrameworkProvider:
     its place (``{"gpu": "onnxruntime-gpu"}``); ``threads`` is the option that ``--threads`` sets. ``complexity`` is
     called once per test, on the predictor's thread, outside the timed part. ``code`` are the keys within a manifest's
     ``attributes``, joined by dots, at which the framework takes the name of Python that it will execute: a manifest
-    that has one needs trust.
+    that has one needs trust. ``endings`` are those of its files' names (``.onnx``), in lower case, by which
+    ``mlh init model`` knows whose a file is.
     """
 
     name: str
@@ -136,6 +137,7 @@ class FrameworkProvider:
     variants: Mapping[str, str] = field(default_factory=dict)
     complexity: MeasureComplexity | None = None
     code: tuple[str, ...] = ()
+    endings: tuple[str, ...] = ()
 
 
 class DataSet(Protocol):

@@ -134,6 +134,7 @@ class FrameworkRegistrar(_Registrar):
         variants: Mapping[str, str] | None = None,
         complexity: MeasureComplexity | None = None,
         code: Sequence[str] = (),
+        endings: Sequence[str] = (),
     ) -> None:
         """Provide a framework; see :class:`~mlharness.providers.FrameworkProvider`."""
         check_callable(name, load=load, version=version, devices=devices)
@@ -143,7 +144,7 @@ class FrameworkRegistrar(_Registrar):
             check_callable(name, complexity=complexity)
         provider = FrameworkProvider(
             name, load, version, devices, check_options(name, options), tuple(aliases), requirement, threads,
-            dict(variants or {}), complexity, tuple(code),
+            dict(variants or {}), complexity, tuple(code), tuple(endings),
         )  # fmt: skip
         self.catalog.frameworks.add(self.plugin, name, provider, aliases)
 

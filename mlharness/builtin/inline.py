@@ -1,4 +1,4 @@
-"""The step and the data-set kind ``python``: Python of the manifest itself, run in the runner, in a module of the run.
+"""The step, data-set kind and metric ``python``: Python of the manifest itself, in the runner, in a module of the run.
 
 The code is compiled with the manifest's file name and line numbers, so that a traceback points into the YAML. All
 blocks of a manifest share one module: what ``preprocess`` leaves in a global, ``postprocess`` sees.
@@ -13,11 +13,11 @@ from typing import Any, Literal
 import numpy as np
 
 from mlharness import hookimpl
-from mlharness.builtin import inline_dataset, published
+from mlharness.builtin import inline_dataset, inline_metric, published
 from mlharness.builtin.inline_code import compile_inline, find_function
 from mlharness.errors import UserError
 from mlharness.providers import Array, Arrays, Context, Option, StepFunction
-from mlharness.registrars import DataSetRegistrar, StepRegistrar
+from mlharness.registrars import DataSetRegistrar, MetricRegistrar, StepRegistrar
 
 InlineFunction = Callable[[Context, Any], Any]
 Stage = Literal["preprocess", "postprocess"]
@@ -120,3 +120,13 @@ def mlh_register_steps(registrar: StepRegistrar) -> None:
 @hookimpl
 def mlh_register_datasets(registrar: DataSetRegistrar) -> None:
     registrar.dataset("python", open=inline_dataset.open_python, options=inline_dataset.OPTIONS)
+
+
+@hookimpl
+def mlh_register_metrics(registrar: MetricRegistrar) -> None:
+    registrar.metric(
+        "python",
+        score=inline_metric.score_python,
+        response=inline_metric.response_python,
+        options=inline_metric.OPTIONS,
+    )

@@ -22,6 +22,8 @@ PYTHON = "python"
 PUBLISHED = "published"
 """The convention of the published MLHarness manifests' Python."""
 STAGES = ("preprocess", "postprocess")
+SCORE = "responses, label, options"
+"""The arguments of a metric's function ``score``."""
 FUNCTIONS: Mapping[str, str] = {
     "init": "count",
     "load": "sample_list",
@@ -34,7 +36,15 @@ FUNCTIONS: Mapping[str, str] = {
 
 def find_mistakes(located: Located) -> list[Problem]:
     """Every such problem of a file, sorted by line. What has the wrong type is passed over: the schema says that."""
-    checks = (check_range, check_requirements, check_checksums, check_tensor_names, check_steps, check_functions)
+    checks = (
+        check_range,
+        check_requirements,
+        check_checksums,
+        check_tensor_names,
+        check_steps,
+        check_metric,
+        check_functions,
+    )
     found = [problem for check in checks for problem in check(located)]
     return sorted(found, key=lambda problem: (problem.line, problem.key))
 
@@ -104,6 +114,35 @@ def check_python(located: Located, key: KeyPath, step: object, stage: str) -> It
         step, source_key = step.get("source"), (*source_key, "source")
     if isinstance(step, str):
         yield from check_source(located, source_key, step, stage, "ctx, data")
+
+
+def check_metric(located: Located) -> Iterator[Problem]:
+    """``metric`` has a name, or Python that compiles and defines ``score``, with what else only Python needs."""
+    metric = located.data.get("metric")
+    if not isinstance(metric, dict) or located.data.get("kind") != "model":
+        return
+    name, source = metric.get("name"), metric.get(PYTHON)
+    if PYTHON not in metric:
+        yield from check_named_metric(located, metric)
+    elif name is not None:
+        yield problem_at(located, ("metric", "name"), "a name beside python", "one of both")
+    if PYTHON in metric and "response" not in metric:
+        yield problem_at(located, ("metric", "response"), "missing", "{dtype: DTYPE, shape: SHAPE} beside python")
+    if isinstance(source, str):
+        yield from check_source(located, ("metric", PYTHON), source, "score", SCORE)
+
+
+def check_named_metric(located: Located, metric: Mapping[str, object]) -> Iterator[Problem]:
+    """A metric without Python has a name, which is not that of Python, and nothing that only Python needs."""
+    name = metric.get("name")
+    if "name" not in metric:
+        yield problem_at(located, ("metric", "name"), "missing", "text, or python in its place")
+    if isinstance(name, str) and fold(name) == PYTHON:
+        found = "the metric python without a source"
+        yield problem_at(located, ("metric", "name"), found, "{python: SOURCE, response: {...}}")
+    for key in ("response", "unit", "higher_is_better"):
+        if key in metric:
+            yield problem_at(located, ("metric", key), "only a metric of the manifest's own Python has it")
 
 
 def check_functions(located: Located) -> Iterator[Problem]:

@@ -192,6 +192,8 @@ def check_steps(part: Part, library: ManifestLibrary, stage: str) -> Iterator[Pr
 def check_metric(part: Part, library: ManifestLibrary) -> Iterator[Problem]:
     """``metric``: its name and its options."""
     wish, key = _mapping(part.data.get("metric")), part.path("metric")
+    if PYTHON in wish:
+        return
     name, options = (wish.get("name"), (*key, "name")), (wish.get("options"), (*key, "options"))
     yield from check_named(part.located, library.catalog.metrics, name, options)
 
@@ -241,7 +243,9 @@ def unfound(located: Located, key: KeyPath, shelf: Shelf[P], name: str, error: P
 def unknown_name(located: Located, key: KeyPath, name: str, found: str, known: Collection[str]) -> UnknownName:
     """The problem of a name that is not among the known ones."""
     allowed = ", ".join(sorted(set(known))) or "none"
-    return UnknownName(str(located.path), located.line(key), dotted(located.origin(key)), found, allowed, closest(name, known))
+    return UnknownName(
+        str(located.path), located.line(key), dotted(located.origin(key)), found, allowed, closest(name, known)
+    )
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

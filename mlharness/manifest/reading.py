@@ -24,7 +24,7 @@ from mlharness.manifest.part import Part, parts
 from mlharness.manifest.problems import Problem
 from mlharness.manifest.published.upgrade import read_upgraded
 from mlharness.manifest.schema import find_problems
-from mlharness.providers import TensorSpec
+from mlharness.providers import ResponseSpec, TensorSpec
 
 
 def read_manifest(path: Path, plugin: str | None = None, member: str | None = None) -> ModelManifest | DataSetManifest:
@@ -103,11 +103,25 @@ def make_model(part: Part, origin: Origin, member: str | None = None) -> ModelMa
         outputs=tuple(make_tensor(tensor) for tensor in data.get("outputs", ())),
         preprocess=make_steps(part, "preprocess"),
         postprocess=make_steps(part, "postprocess"),
-        metric=MetricWish(**data["metric"]) if "metric" in data else None,
+        metric=make_metric(data["metric"], part.located) if "metric" in data else None,
         mlperf=MlperfFacts(**_whole(data.get("mlperf", {}), "performance_sample_count")),
         bench=BenchDefaults(**_whole(data.get("bench", {}), *BenchDefaults.__dataclass_fields__)),
         overrides=None if part.framework is None else tuple(part.own),
     )
+
+
+def make_metric(written: dict[str, Any], located: Located) -> MetricWish:
+    """The metric: a plugin's by its name, or Python of the manifest, which says what a response is."""
+    if PYTHON not in written:
+        return MetricWish(**written)
+    response = written["response"]
+    shape = tuple(None if size is None else int(size) for size in response["shape"])
+    own = {
+        "name": PYTHON,
+        "python": make_python(written[PYTHON], located, ("metric", PYTHON)),
+        "response": ResponseSpec(response["dtype"], shape),
+    }
+    return MetricWish(**{**written, **own})
 
 
 def make_dataset(located: Located, origin: Origin) -> DataSetManifest:

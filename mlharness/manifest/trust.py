@@ -178,8 +178,8 @@ def first_python(manifest: Manifest, code: Iterable[str]) -> str:
         named = named_code(manifest.attributes, code)
         return place(manifest.origin.path, *manifest.key("attributes", *named.split("."))) if named else ""
     stages = {"preprocess": manifest.preprocess, "postprocess": manifest.postprocess}
-    keys = (manifest.key(stage, index) for stage, steps in stages.items() for index, s in enumerate(steps) if s.inline)
-    return place(manifest.origin.path, *next(keys))
+    keys = [manifest.key(stage, index) for stage, steps in stages.items() for index, s in enumerate(steps) if s.inline]
+    return place(manifest.origin.path, *(keys[0] if keys else manifest.key("metric", "python")))
 
 
 def _first_function(manifest: DataSetManifest) -> str:

@@ -22,7 +22,7 @@ from mlharness.runner.fingerprint import SAMPLES as FINGERPRINT_SAMPLES
 from mlharness.runner.fingerprint import fingerprint
 from mlharness.runner.job import Calibration, Job
 from mlharness.runner.library import SampleLibrary, check_memory
-from mlharness.runner.opening import load_predictor, open_dataset
+from mlharness.runner.opening import labels_of, load_predictor, open_dataset
 from mlharness.runner.pipeline import bind, opens_samples
 from mlharness.runner.worker import Worker
 from mlharness.tensors import settle
@@ -44,6 +44,9 @@ class Measurement:
         self.job, self.plan, self.plugins, self.channel = job, job.need_plan(), plugins, channel
         namespace = new_module()
         self.dataset = open_dataset(self.plan, plugins, namespace)
+        if job.accuracy:
+            # Now, and not after an hour of answers: too few labels lack the last one.
+            labels_of(self.dataset, self.plan)(len(self.dataset) - 1)
         self.framework = plugins.catalog.frameworks.find(self.plan.framework.name).provider
         self.expected_s: float | None = None
         self.stall_s = STALL_S

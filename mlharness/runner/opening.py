@@ -7,7 +7,7 @@ import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from packaging.specifiers import SpecifierSet
 
@@ -21,6 +21,8 @@ from mlharness.providers import DataSet, FrameworkProvider, Model, Predictor, Te
 from mlharness.runner.paths import Paths
 from mlharness.runner.pipeline import opens_samples
 from mlharness.tensors import described, own_names
+
+Label: TypeAlias = Callable[[int], Any]
 
 
 def open_dataset(plan: RunPlan, plugins: Plugins, namespace: types.ModuleType | None = None) -> DataSet:
@@ -68,6 +70,22 @@ def open_dataset(plan: RunPlan, plugins: Plugins, namespace: types.ModuleType | 
 def inside_of(plan: RunPlan, namespace: types.ModuleType | None) -> dict[str, Any]:
     """What a data set that is Python of its manifest is told beside its options."""
     return {"namespace": namespace, "filename": plan.host.dataset_manifest, "lines": plan.dataset.lines}
+
+
+def labels_of(dataset: DataSet, plan: RunPlan) -> Label:
+    """The data set's labels by index. One that is not there raises UserError that says so, whatever the metric."""
+
+    def label(index: int) -> Any:
+        try:
+            return dataset.label(index)
+        except LookupError as error:
+            raise UserError(
+                f"{plan.host.dataset_manifest}: the data set {plan.dataset.name!r} has {len(dataset)} samples, "
+                f"and no label for sample {index}",
+                "Give every sample a label, or none (null).",
+            ) from error
+
+    return label
 
 
 def check_count(count: int, name: str) -> None:

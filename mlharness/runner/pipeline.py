@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlharness.builtin.inline_code import new_module, raised_at
+from mlharness.builtin.inline_code import compile_inline, new_module, raised_at
+from mlharness.builtin.inline_dataset import failing
 from mlharness.errors import PLUGIN_RAISES, MlharnessError, RunError
 from mlharness.plan import PlannedStep, RunPlan
 from mlharness.providers import Array, Arrays, Context, StepFunction
@@ -128,6 +129,18 @@ def bind(plan: RunPlan, catalog: Catalog, namespace: types.ModuleType | None = N
         return Pipeline(stage, bound, attributes, options, plan.model.parallel)
 
     return make("preprocess", plan.preprocess), make("postprocess", plan.postprocess)
+
+
+def run_blocks(plan: RunPlan, namespace: types.ModuleType) -> None:
+    """Run the Python of a plan's steps in a module, for other Python of the manifest that counts on what it defines.
+
+    Raises:
+        RunError: it raises.
+    """
+    for step in (*plan.preprocess, *plan.postprocess):
+        if step.name == "python":
+            with failing(f"the Python of step {step.name!r}", plan.host.model_manifest):
+                compile_inline(step.parameters["source"], plan.host.model_manifest, step.parameters["line"], namespace)
 
 
 def _bind_step(step: PlannedStep, catalog: Catalog, stage: str, shared: Mapping[str, object]) -> BoundStep:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -22,7 +23,7 @@ from mlharness.errors import RunError
 from mlharness.plugins import Plugins
 from mlharness.providers import Array, FrameworkProvider, Model, Predictor, TensorSpec
 from mlharness.runner.worker import check_outputs
-from mlharness.testing.effort import cores_used, lines_run, package_of
+from mlharness.testing.effort import cores_used, lines_run, package_of, thread_affinities
 from mlharness.testing.growth import PER_LOAD, require_no_growth
 from mlharness.testing.subject import THREADS, Subject, check_declared, copied, on_threads, resolved, same
 from mlharness.testing.tensors import check_specs, spoilt
@@ -375,6 +376,20 @@ class FrameworkConformance(Subject):
             f"{self.framework}: predict uses {cores:.1f} cores with {option} = 1.",
             "the threads option bounds the threads that compute",
             "mlharness.providers.FrameworkProvider",
+        )
+
+    def test_no_thread_is_bound_to_a_core(self, tmp_path: Path) -> None:
+        """Frameworks are compared on the same cores: each of the process's threads may use what the process may."""
+        allowed = os.sched_getaffinity(0)
+        with self.loaded(tmp_path) as predictor:
+            predictor.predict(self.make_batch(predictor.inputs, self.sizes(predictor)[0]))
+            bound = [mask for mask in thread_affinities() if mask != allowed]
+        require(
+            not bound,
+            f"{self.framework!r} binds {len(bound)} threads to the cores {sorted(map(sorted, bound))}; "
+            f"the process may use {sorted(allowed)}.",
+            "no thread's affinity is changed unless an option of the user's says so",
+            "docs/bench.md, Equal conditions",
         )
 
     def test_overhead_does_not_grow_with_the_batch(self, tmp_path: Path) -> None:

@@ -27,9 +27,9 @@ from mlharness.request import dataset_of, on_framework, unpack
 from mlharness.runner import loadgen
 from mlharness.runner.executors import Executor, make_executor
 from mlharness.runner.library import SampleLibrary
-from mlharness.runner.opening import load_predictor, open_dataset
+from mlharness.runner.opening import labels_of, load_predictor, open_dataset
 from mlharness.runner.pipeline import bind, opens_samples
-from mlharness.runner.score import decode
+from mlharness.runner.score import apply, decode
 from mlharness.runner.worker import Worker
 from mlharness.tensors import settle
 
@@ -57,8 +57,7 @@ class InProcessRun:
         if metric is None:
             raise UserError(f"the manifest of {self.plan.model.name!r} names no metric", "Add metric: {name: top1}.")
         rows = {index: self.row(index) for index in self.responses}
-        provider = self.catalog.metrics.find(metric.name).provider
-        return provider.score(rows, self.dataset.label, metric.options)
+        return apply(self.plan, metric, self.catalog, rows, labels_of(self.dataset, self.plan), new_module())
 
     def _spec(self) -> ResponseSpec:
         if self.plan.metric is None:

@@ -11,6 +11,7 @@ from mlharness.plugins import build_manager
 MANIFEST_KEYS = (
     "kind", "name", "version", "framework", "frameworks", "members", "model", "files", "inputs", "outputs", "dataset",
     "options", "preprocess", "postprocess", "metric", "mlperf", "bench", "requires", "provider", "attributes",
+    "md5", "python", "response", "unit", "higher_is_better",
     "weights", "parallel", "allow_non_finite", "description", "license", "modality", "references",
 )  # fmt: skip
 CONFIGURED: dict[str, tuple[Any, ...]] = {
@@ -39,6 +40,7 @@ CONFIGURED: dict[str, tuple[Any, ...]] = {
     "stall-timeout": (60, 1e-3),
     "output": ("runs", "~", "a\tb"),
     "block": ([], ["builtin-table"]),
+    "allow-http": (True, False),
 }
 """Values that each option of ``mlh bench`` takes from a configuration file."""
 USER_CONF = b"""# settings of a test

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mlharness import planning
+from mlharness.builtin import inline
 from mlharness.choices import Choices
 from mlharness.errors import ManifestError, PluginError, UserError
 from mlharness.manifest.documents import (
@@ -24,7 +25,7 @@ from mlharness.manifest.documents import (
     Origin,
     Step,
 )
-from mlharness.plan import RunPlan
+from mlharness.plan import PlannedMetric, RunPlan
 from mlharness.planning import check_device, make_plan, share_cores
 from mlharness.providers import Array, Option, Predictor, ResponseSpec, Score, StepFunction
 from mlharness.registrars import (
@@ -74,6 +75,7 @@ def catalog() -> Catalog:
     steps = StepRegistrar(filled, "mlh-steps")
     steps.step("image.resize", make, parameters=(size,))
     steps.step("python", make, parameters=(Option("source", "string", ""), Option("line", "integer", "")))
+    inline.mlh_register_metrics(MetricRegistrar(filled, "builtin-inline"))
     metrics = MetricRegistrar(filled, "mlh-metrics")
     columns = Option("columns", "integer", "", default=7)
     metrics.metric(
@@ -211,6 +213,14 @@ class TestAccuracy:
 
     def test_without_a_metric_there_is_none_in_the_plan(self, plan: Plan) -> None:
         assert plan({"metric": None}).metric is None
+
+    def test_a_metric_of_the_manifests_own_says_what_a_plugin_would(self, plan: Plan) -> None:
+        python, response = Step("python", {"source": "def score(): ..."}, 5), ResponseSpec("int8", (None,))
+        wish = MetricWish("python", {"k": 1}, 2.0, python, response, "s", higher_is_better=False)
+        options = {"source": "def score(): ...", "line": 5, "unit": "s", "options": {"k": 1}}
+        assert plan({"metric": wish}).metric == PlannedMetric(
+            "python", "builtin-inline", options, 2.0, response, higher_is_better=False
+        )
 
     def test_a_metrics_options_decide_its_response(self, plan: Plan) -> None:
         made = plan({"metric": MetricWish("map", {"columns": 5})}).metric

@@ -255,7 +255,9 @@ def test_a_bomb_is_found_by_what_it_claims_before_anything_is_written(tmp_path: 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_the_disk_cannot_hold_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     archive = make_archive(tmp_path / f"m.{kind}", {NAME: bytes(1 << 20)})
-    monkeypatch.setattr(archives.shutil, "disk_usage", lambda path: SimpleNamespace(free=(1 << 20) - 1))
+    monkeypatch.setattr(
+        "mlharness.manifest.archives.shutil.disk_usage", lambda path: SimpleNamespace(free=(1 << 20) - 1)
+    )
     with pytest.raises(UserError, match=r"has 1,048,576 bytes, and .* has 1,048,575 left"):
         extract(archive)
     assert cached() == []

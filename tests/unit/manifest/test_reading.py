@@ -10,12 +10,12 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from mlharness.errors import ManifestError
-from mlharness.manifest.documents import DataSetManifest, ModelManifest, Step
+from mlharness.manifest.documents import DataSetManifest, MetricWish, ModelManifest, Step
 from mlharness.manifest.located import parse_located
 from mlharness.manifest.problems import Problem, dotted, show
 from mlharness.manifest.reading import check_manifest, read_manifest
 from mlharness.manifest.schema import explain
-from mlharness.providers import TensorSpec
+from mlharness.providers import ResponseSpec, TensorSpec
 from tests.unit.manifest.conftest import Write
 
 HEAD = 'kind: model\nname: m\nversion: "1"\nframework: {name: f}\n'
@@ -122,6 +122,22 @@ def test_a_minimal_model_has_the_defaults(write: Write) -> None:
     assert not model.inline
 
 
+def test_a_metric_of_the_manifests_own(write: Write) -> None:
+    model = read(
+        write,
+        HEAD + "metric:\n  response: {dtype: float32, shape: [null, 7.0]}\n  unit: '%'\n  target: 3\n"
+        "  higher_is_better: false\n  options: {k: 1}\n  python: |\n    def score(responses, label, options):\n"
+        "        return 1\n",
+    )
+    source = "def score(responses, label, options):\n    return 1\n"
+    response = ResponseSpec("float32", (None, 7))
+    assert model.metric == MetricWish(
+        "python", {"k": 1}, 3, Step("python", {"source": source}, 12), response, "%", higher_is_better=False
+    )
+    assert model.inline
+    assert model.metric.inline
+
+
 def test_a_data_set(write: Write) -> None:
     path = write('kind: dataset\nname: d\nversion: "2"\nprovider: images\noptions: {items: []}\nlicense: CC0-1.0\n')
     dataset = read_manifest(path, plugin="vision")
@@ -180,6 +196,22 @@ def test_a_data_set(write: Write) -> None:
          "5: model.files[0].md5: '" + "a" * 31 + "' (allowed: 32 lower-case hexadecimal digits)"),
         (HEAD + "model:\n  files:\n  - source: a\n    sha256: " + "a" * 64 + "\n    md5: " + "a" * 32 + "\n",
          "9: model.files[0].md5: md5 beside sha256 (allowed: sha256 alone)"),
+        (HEAD + "metric: {target: 1}\n", "5: metric.name: missing (allowed: text, or python in its place)"),
+        (HEAD + "metric: {name: Py-thon}\n",
+         "5: metric.name: the metric python without a source (allowed: {python: SOURCE, response: {...}})"),
+        (HEAD + "metric: {name: top1, unit: k}\n",
+         "5: metric.unit: only a metric of the manifest's own Python has it"),
+        (HEAD + "metric: {name: top1, python: 'def score(r, l, o): ...', response: {dtype: int8, shape: [1]}}\n",
+         "5: metric.name: a name beside python (allowed: one of both)"),
+        (HEAD + "metric: {python: 'def score(r, l, o): ...'}\n",
+         "5: metric.response: missing (allowed: {dtype: DTYPE, shape: SHAPE} beside python)"),
+        (HEAD + "metric: {python: 'def scroe(r, l, o): ...', response: {dtype: int8, shape: [1]}}\n",
+         "5: metric.python: Python that does not define score(responses, label, options)"),
+        (HEAD + "metric:\n  response: {dtype: int8, shape: [1]}\n  python: |\n    x = 1\n    x x\n",
+         "9: metric.python: Python that does not parse: invalid syntax"),
+        (HEAD + "metric: {python: 'def score(r, l, o): ...', response: {dtype: str, shape: [1]}}\n",
+         "5: metric.response.dtype: 'str' (allowed: bool, int8, int16, int32, int64, uint8, uint16, uint32, uint64, "
+         "float16, float32, float64, complex64, complex128)"),
         (HEAD + "requires: [a b c]\n",
          "5: requires[0]: 'a b c' (allowed: a PEP 508 requirement, as 'numpy>=1.23')"),
         (HEAD.replace("{name: f}", "{name: f, version: '1.17'}"),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mlharness.errors import TrustError, UserError
-from mlharness.manifest.documents import FrameworkWish, ModelManifest, Origin, Step
+from mlharness.manifest.documents import FrameworkWish, MetricWish, ModelManifest, Origin, Step
 from mlharness.manifest.trust import TrustStore, require_trust, user_trust
 
 ONE, TWO = "ab" * 32, "ac" * 32
@@ -117,6 +117,25 @@ def test_code_that_attributes_name_for_a_framework_needs_trust_too(store: TrustS
     require_trust(replace(named, origin=Origin(Path("m.yaml"), ONE, "one")), False, store, ("torch.model",))
     require_trust(named, True, store, ("torch.model",))
     require_trust(named, False, store, ("torch.model",))
+
+
+def test_a_metrics_python_needs_trust_too(store: TrustStore, tmp_path: Path) -> None:
+    path = tmp_path / "m.yaml"
+    path.write_text("metric:\n  python: x\n")
+    metric = MetricWish("python", python=Step("python", {"source": "x"}, 2))
+    own = replace(manifest(step=NAMED), origin=Origin(path, ONE), metric=metric)
+    with pytest.raises(TrustError, match=r"m\.yaml:2: metric\.python: Python that would run"):
+        require_trust(own, False, store)
+    require_trust(own, True, store)
+    require_trust(own, False, store)
+    require_trust(replace(own, metric=MetricWish("top1"), origin=Origin(path, TWO)), False, store)
+
+
+@pytest.mark.parametrize("name", ["Python", "PYTHON", "py-thon", "py thon"])
+def test_another_spelling_is_the_same_python(store: TrustStore, name: str) -> None:
+    for own in (manifest(step=Step(name, {"source": "x"}, 1)), replace(manifest(step=NAMED), metric=MetricWish(name))):
+        with pytest.raises(TrustError):
+            require_trust(own, False, store)
 
 
 @pytest.mark.parametrize("stage", ["preprocess", "postprocess"])

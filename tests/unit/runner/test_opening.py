@@ -9,13 +9,26 @@ from typing import Any
 
 import pytest
 
+from mlharness.builtin.null import NullDataSet
 from mlharness.errors import RunError, UserError
 from mlharness.plan import RunPlan
 from mlharness.plugins import Plugins, build_manager
 from mlharness.providers import FrameworkProvider, Model, Option, TensorSpec
 from mlharness.registrars import DataSetRegistrar
+from mlharness.runner.job import Job
+from mlharness.runner.measure import Measurement
 from mlharness.runner.opening import agree, check_tensors, check_version, load_predictor, open_dataset
-from tests.unit.runner.making import FakeDataSet, FakePredictor, X, Y, a_plan
+from tests.unit.runner.making import FakeDataSet, FakePredictor, X, Y, a_channel, a_plan
+
+
+def test_too_few_labels_are_told_before_an_accuracy_run_answers_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(NullDataSet, "label", lambda self, index: [0, 1, 2][index])
+    dataset = replace(a_plan().dataset, options={"count": 4, "shape": [3]})
+    plugins = build_manager()
+    with a_channel() as (channel, _):
+        Measurement(Job("measure", plan=a_plan(dataset=dataset, preprocess=())), plugins, channel)
+        with pytest.raises(UserError, match="has 4 samples, and no label for sample 3"):
+            Measurement(Job("measure", plan=a_plan(dataset=dataset, preprocess=()), accuracy=True), plugins, channel)
 
 
 class Loader:
