@@ -46,8 +46,7 @@ def command(files: Sequence[Path], block: Sequence[str], output: Output) -> None
     if not output.json:
         for line in lines:
             output.line(line)
-        for warning in (warning for *_, warnings in checked for warning in warnings):
-            output.note(f"Warning: {warning['message']}")
+    output.warn(warning["message"] for *_, warnings in checked for warning in warnings)
     if lines:
         bad = sum(bool(found) for _, found, _ in checked)
         message = f"{_count(len(lines), 'problem')} in {bad} of {_count(len(files), 'file')}"
