@@ -12,8 +12,8 @@ from tests.fuzz.cases import Failure, Fuzzer, as_toml, as_yaml, run_case
 from tests.fuzz.seeds import CONFIGURED, MANIFEST_KEYS, PUBLISHED_KEYS, VOCABULARY
 
 _KEYS = (
-    *MANIFEST_KEYS, *PUBLISHED_KEYS, "dtype", "shape", "target", "python", "type", "parameters", "graph_path", "input_layer",
-    "element_type", "dimensions", "is_archive",
+    *MANIFEST_KEYS, *PUBLISHED_KEYS, "dtype", "shape", "target", "python", "type", "parameters", "graph_path",
+    "input_layer", "element_type", "dimensions", "is_archive",
 )  # fmt: skip
 _TEXT = st.text(st.characters(exclude_categories=()), max_size=20)
 _SCALARS = (

@@ -65,7 +65,7 @@ inputs:
   - type: image
     description: the input image
     parameters:
-      {element_type: float32, input_layer: 0, layout: HWC, color_mode: RGB, dimensions: [3, 8, 8], mean: [1, 2, 3], scale: 2}
+      {element_type: float32, input_layer: 0, layout: HWC, dimensions: [3, 8, 8], mean: [1, 2, 3], scale: 2}
 outputs: [{type: classification, parameters: {element_type: float32, output_layer: logits}}]
 model:
   is_archive: true
@@ -125,7 +125,11 @@ def published(source: str) -> list[bytes]:
         return f"{name}: |\n" + "".join(f"  {line}\n" for line in blocks[name].splitlines())
 
     stages = "".join(map(block, ("before_preprocess", "preprocess", "postprocess", "after_postprocess")))
-    single = PUBLISHED.replace("outputs: [{", "output: {").replace("logits}}]", "logits}}").replace("base_url: https", "base_url: http")
+    single = (
+        PUBLISHED.replace("outputs: [{", "output: {")
+        .replace("logits}}]", "logits}}")
+        .replace("base_url: https", "base_url: http")
+    )
     data = "name: Canary Data\n" + "".join(map(block, ("init", "load", "unload")))
     return [(PUBLISHED + stages).encode(), (single + stages).encode(), data.encode()]
 

@@ -83,7 +83,12 @@ def test_data_sets_are_listed(mlh: Mlh) -> None:
 @pytest.mark.parametrize("words", [("models", "show", "lenet", "--json"), ("models", "--json", "show", "lenet")])
 def test_one_model_in_full(mlh: Mlh, words: tuple[str, ...]) -> None:
     document = mlh(*words).document
-    assert document["framework"] == {"name": "onnxruntime", "version": ">=1.17", "options": {"threads": 1}, "written_for": ""}
+    assert document["framework"] == {
+        "name": "onnxruntime",
+        "version": ">=1.17",
+        "options": {"threads": 1},
+        "written_for": "",
+    }
     assert document["inputs"][0]["shape"] == [None, 1, 28, 28]
     assert document["origin"]["path"] == "some/model.yaml"
 

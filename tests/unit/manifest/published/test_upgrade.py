@@ -65,7 +65,8 @@ def test_an_exact_version_of_the_framework_does_not_bind(published: Published) -
 
 
 @pytest.mark.parametrize(
-    ("written", "specifier"), [("'>=1.5.0'", ">=1.5.0"), ("^1.8", ">=1.8,<2"), ("~1.8.1", ">=1.8.1,<1.9"), ("1.8.x", "==1.8.*")]
+    ("written", "specifier"),
+    [("'>=1.5.0'", ">=1.5.0"), ("^1.8", ">=1.8,<2"), ("~1.8.1", ">=1.8.1,<1.9"), ("1.8.x", "==1.8.*")],
 )
 def test_a_range_of_the_framework_binds(published: Published, written: str, specifier: str) -> None:
     path = published(("version: 1.8.0", f"version: {written}"))
@@ -81,7 +82,13 @@ def test_a_choice_of_ranges_cannot_bind(published: Published) -> None:
 
 @pytest.mark.parametrize(
     ("spelt", "name"),
-    [("TensorFlow", "tensorflow"), ("MXNet", "mxnet"), ("Onnxruntime", "onnxruntime"), ("PyTorch", "torch"), ("Caffe2", "Caffe2")],
+    [
+        ("TensorFlow", "tensorflow"),
+        ("MXNet", "mxnet"),
+        ("Onnxruntime", "onnxruntime"),
+        ("PyTorch", "torch"),
+        ("Caffe2", "Caffe2"),
+    ],
 )
 def test_frameworks_as_their_authors_spell_them(published: Published, spelt: str, name: str) -> None:
     assert model(published(("name: MXNet", f"name: {spelt}"))).framework.name == name
@@ -106,7 +113,10 @@ def test_files_in_the_order_of_the_framework_and_labels_that_nothing_fetches(pub
     assert found.attributes["published"]["features_path"] == "https://example.org/labels.txt"
 
 
-ARCHIVE = ("    false\n  graph_path: http://example.org/tiny-symbol.json", "    true\n  base_url: https://example.org/a.tgz\n  graph_path: ./a/tiny-symbol.json")
+ARCHIVE = (
+    "    false\n  graph_path: http://example.org/tiny-symbol.json",
+    "    true\n  base_url: https://example.org/a.tgz\n  graph_path: ./a/tiny-symbol.json",
+)
 
 
 def test_an_archive_has_the_checksum(published: Published) -> None:
@@ -128,7 +138,10 @@ def test_an_archive_without_an_address(published: Published) -> None:
 
 def test_a_base_address_stands_before_paths(published: Published) -> None:
     path = published(
-        ("  graph_path: http://example.org/tiny-symbol.json", "  base_url: https://example.org/x/\n  graph_path: g.json")
+        (
+            "  graph_path: http://example.org/tiny-symbol.json",
+            "  base_url: https://example.org/x/\n  graph_path: g.json",
+        )
     )
     assert [file.source for file in model(path).files] == [
         "https://example.org/x/g.json", "https://example.org/tiny-0000.params",
@@ -137,7 +150,8 @@ def test_a_base_address_stands_before_paths(published: Published) -> None:
 
 def test_a_file_beside_the_manifest_without_a_checksum(published: Published) -> None:
     path = published(
-        ("http://example.org/tiny-symbol.json", "tiny.json"), ("  graph_checksum: 6590D27d0f9832d93b3d419fe8a4329b\n", "")
+        ("http://example.org/tiny-symbol.json", "tiny.json"),
+        ("  graph_checksum: 6590D27d0f9832d93b3d419fe8a4329b\n", ""),
     )
     assert model(path).files[0] == ModelFile("tiny.json")
 
@@ -200,7 +214,9 @@ def test_a_single_output(published: Published) -> None:
 
 @pytest.mark.parametrize("scale", ["58.395", "[1, 2.5, 3]", "128"])
 def test_what_has_no_key_of_ours_stays_among_the_attributes(published: Published, scale: str) -> None:
-    attributes = model(published(("scale: 58.395", f"scale: {scale}"), ("      mean:", "      odd: {a: [1]}\n      mean:"))).attributes
+    attributes = model(
+        published(("scale: 58.395", f"scale: {scale}"), ("      mean:", "      odd: {a: [1]}\n      mean:"))
+    ).attributes
     assert (attributes["kind"], attributes["training_dataset"]) == ("CNN", "ImageNet")
     [kept] = attributes["published"]["inputs"]
     assert str(kept.pop("scale")) == scale
@@ -214,7 +230,10 @@ def test_keys_that_nothing_reads_are_kept(published: Published) -> None:
     path = published(("modality:", "hidden: true\ncontainer: {amd64: {cpu: x/y}}\nmodality:"))
     kept = model(path).attributes["published"]
     assert (kept["hidden"], kept["container"]) == (True, {"amd64": {"cpu": "x/y"}})
-    assert [key for _, key, found in warned(path) if "nothing of mlharness reads it" in found] == ["hidden", "container"]
+    assert [key for _, key, found in warned(path) if "nothing of mlharness reads it" in found] == [
+        "hidden",
+        "container",
+    ]
 
 
 def test_code_before_a_stage_is_called_once_in_front_of_it_on_its_lines(published: Published) -> None:
@@ -274,15 +293,24 @@ def test_places_are_those_of_the_published_file(published: Published) -> None:
         (("framework:", "framewrok:"), "2: framewrok: unknown key"),
         (("name: Tiny Net v1.0\n", ""), "1: name: missing (allowed: text)"),
         (("name: Tiny Net v1.0\n", "name: '!'\n"), "1: name: '!' (allowed: a name with a letter or a digit)"),
-        (("version: 1.8.0", "version: newest"), "4: framework.version: 'newest' (allowed: an exact version, or a range"),
-        (("element_type: float32", "element_type: flot32"), "17: inputs[0].parameters.element_type: 'flot32' (allowed: bool"),
+        (
+            ("version: 1.8.0", "version: newest"),
+            "4: framework.version: 'newest' (allowed: an exact version, or a range",
+        ),
+        (
+            ("element_type: float32", "element_type: flot32"),
+            "17: inputs[0].parameters.element_type: 'flot32' (allowed: bool",
+        ),
         (("layout: HWC", "layout: WHC"), "19: inputs[0].parameters.layout: 'WHC' (allowed: CHW, HWC, NCHW, NHWC)"),
         (("[3, 32, 48]", "224"), "21: inputs[0].parameters.dimensions: 224 (allowed: a list)"),
         (("  - type: image", "  - typ: image"), "14: inputs[0].typ: unknown key (allowed: type"),
         (("    false", "    maybe"), "30: model.is_archive: 'maybe' (allowed: true or false)"),
         (("graph_path:", "graph_pat:"), "32: model.graph_pat: unknown key (allowed: is_archive"),
         (("6590D27d", "xxxx"), "33: model.graph_checksum: 'xxxx"),
-        (("def postprocess(ctx", "def postproces(ctx"), "43: postprocess: Python that does not define postprocess(ctx, data)"),
+        (
+            ("def postprocess(ctx", "def postproces(ctx"),
+            "43: postprocess: Python that does not define postprocess(ctx, data)",
+        ),
         (("return np", "return return np"), "41: preprocess: Python that does not parse"),
         (("  kind: CNN", "  published: CNN"), "46: attributes.published: a name that mlharness keeps details"),
         (("https://example.org/tiny\n", "the paper\n"), "10: references[0]: 'the paper' (allowed: "),
