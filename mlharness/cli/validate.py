@@ -46,8 +46,7 @@ def command(files: Sequence[Path], block: Sequence[str], output: Output) -> None
     if not output.json:
         for line in lines:
             output.line(line)
-        for warning in (warning for *_, warnings in checked for warning in warnings):
-            output.note(f"Warning: {warning['message']}")
+    output.warn(warning["message"] for *_, warnings in checked for warning in warnings)
     if lines:
         bad = sum(bool(found) for _, found, _ in checked)
         message = f"{_count(len(lines), 'problem')} in {bad} of {_count(len(files), 'file')}"
@@ -64,18 +63,14 @@ Told: TypeAlias = "tuple[str, dict[str, Any]]"
 
 def _look_at(file: Path, library: ManifestLibrary) -> tuple[list[Told], list[dict[str, Any]]]:
     """A file's problems and the records of its warnings; a file that cannot be read at all is one problem."""
-    from mlharness.manifest.doubts import find_doubts
-    from mlharness.manifest.provided import check_read
-    from mlharness.manifest.published.upgrade import read_upgraded
+    from mlharness.manifest.provided import look_at
 
     try:
-        located = read_upgraded(file)
-        problems = check_read(located, library)
+        problems, warnings = look_at(file, library)
     except UserError as error:
         told = " ".join(error.message.split())
         line = told if told.startswith(f"{file}:") else f"{file}: {told}"
         return [(line, {"message": line, **dict.fromkeys(_KEYS), "file": str(file)})], []
-    warnings = located.warnings or tuple(find_doubts(located))  # a published file is told in the words of its own keys
     return [(str(problem), _record(problem)) for problem in problems], [_record(found) for found in warnings]
 
 
