@@ -15,6 +15,7 @@ from mlharness.cores import usable_cores
 from mlharness.environments.choosing import Wish, choose_environment
 from mlharness.errors import ManifestError, PluginError, UserError
 from mlharness.manifest.documents import DataSetManifest, ModelManifest, Step
+from mlharness.manifest.files import locate_options
 from mlharness.manifest.place import placed
 from mlharness.manifest.problems import dotted, one_line
 from mlharness.options import parse_option, resolve_options
@@ -201,6 +202,7 @@ def plan_steps(model: ModelManifest, steps: Sequence[Step], stage: str, catalog:
         try:
             found = catalog.steps.find(step.name)
             parameters = resolve_options(f"step {step.name!r}", found.provider.parameters, parameters_of(step))
+            locate_options(parameters, found.provider.parameters, model.origin.path.parent, catalog)
         except PluginError as error:
             raise StepMissingError(f"{where}: {error.message}", error.remedy) from error
         except UserError as error:
@@ -224,6 +226,7 @@ def plan_metric(model: ModelManifest, choices: Choices, catalog: Catalog) -> Pla
         found = catalog.metrics.find(model.metric.name)
     with placed(model.origin.path, "metric", "options"):
         options = resolve_options(f"metric {found.name!r}", found.provider.options, model.metric.options)
+        locate_options(options, found.provider.options, model.origin.path.parent, catalog)
     return PlannedMetric(
         found.name, found.plugin, options, model.metric.target, found.provider.response(options),
         found.provider.higher_is_better,

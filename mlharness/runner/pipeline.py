@@ -5,10 +5,12 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from mlharness.errors import PLUGIN_RAISES, MlharnessError, RunError
+from mlharness.manifest.files import locate_options
 from mlharness.plan import PlannedStep, RunPlan
 from mlharness.providers import Array, Arrays, Context, StepFunction
 from mlharness.registrars import Catalog
@@ -111,21 +113,22 @@ def bind(plan: RunPlan, catalog: Catalog) -> tuple[Pipeline, Pipeline]:
     """Both pipelines of a plan; inline blocks of one manifest share one namespace, as their author expects."""
     shared = {"namespace": types.ModuleType("manifest_code"), "filename": plan.host.model_manifest}
     attributes, options = dict(plan.model.attributes), dict(plan.framework.options)
+    base = Path(plan.host.model_manifest).parent
 
     def make(stage: str, steps: Sequence[PlannedStep]) -> Pipeline:
-        bound = tuple(_bind_step(step, catalog, stage, shared) for step in steps)
+        bound = tuple(_bind_step(step, catalog, stage, shared, base) for step in steps)
         return Pipeline(stage, bound, attributes, options, plan.model.parallel)
 
     return make("preprocess", plan.preprocess), make("postprocess", plan.postprocess)
 
 
-def _bind_step(step: PlannedStep, catalog: Catalog, stage: str, shared: Mapping[str, object]) -> BoundStep:
+def _bind_step(step: PlannedStep, catalog: Catalog, stage: str, shared: Mapping[str, object], base: Path) -> BoundStep:
     provider = catalog.steps.find(step.name).provider
     extra = {"stage": stage, **shared} if step.name == "python" else {}
     make: Callable[..., StepFunction] = provider.make
     batch = provider.batch or (step.name == "python" and stage == "postprocess")
     try:
-        call = make(**step.parameters, **extra)
+        call = make(**locate_options(step.parameters, provider.parameters, base, catalog), **extra)
     except MlharnessError:
         raise
     except PLUGIN_RAISES as error:

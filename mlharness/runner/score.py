@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mlharness.errors import PLUGIN_RAISES, MlharnessError, RunError
+from mlharness.manifest.files import locate_options
 from mlharness.plan import PlannedMetric
 from mlharness.plugins import Plugins
 from mlharness.providers import Array, ResponseSpec, Score
@@ -30,8 +31,10 @@ def score(job: Job, plugins: Plugins, channel: Channel) -> None:
     dataset = open_dataset(plan, plugins)
     responses = read_responses(Path(job.directory) / ACCURACY_LOG, metric.response, len(dataset))
     provider = plugins.catalog.metrics.find(metric.name).provider
+    base = Path(plan.host.model_manifest).parent
+    options = locate_options(metric.options, provider.options, base, plugins.catalog)
     try:
-        found = describe(provider.score(responses, dataset.label, metric.options))
+        found = describe(provider.score(responses, dataset.label, options))
     except MlharnessError:
         raise
     except PLUGIN_RAISES as error:
