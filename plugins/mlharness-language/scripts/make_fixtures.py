@@ -1,4 +1,4 @@
-"""Writes the tests' data: SQuAD's dev-v1.1.json and MLPerf's cnn_eval.json in their layouts, and a small tokenizer.json.
+"""Writes the tests' data: dev-v1.1.json and cnn_eval.json in their official layouts, and a small tokenizer.json.
 
 All texts were written for this project, about places and people that do not exist. Run it after changing them:
 
@@ -14,30 +14,32 @@ from typing import Any
 DATA = Path(__file__).parents[1] / "tests" / "data"
 
 ISLAND = """\
-The island of Skarholm lies eleven kilometres off the coast of Vestmark, between the Grey Strait and the open sea. It is \
-four kilometres long and barely one kilometre wide. Its highest point, the Kittiwake Rock, rises 63 metres above the \
-water. About 240 people live there all year round; in July and August, when the ferry runs six times a day, there are \
-more than a thousand. The first settlers came in 1412 from the village of Ebbesund. They were eel fishers who had \
-quarrelled with their landlord, a certain Henrik the Younger, over the price of salt. They built nine houses of \
-driftwood and turf on the southern shore, where a low hill keeps off the western wind. Nothing is left of these houses \
-today except a row of flat stones, which children use as goalposts. For two centuries the islanders lived on eels, \
-seal oil and the eggs of sea birds. A tax roll of 1598 lists thirty-one families, seventeen cows and one windmill. The \
-windmill stood on the Kittiwake Rock until the great storm of 3 November 1703, which carried off its sails and, as the \
-parish register notes with some satisfaction, the miller's unlicensed brandy. It was never rebuilt. The lighthouse is \
-the island's best-known building. It was designed by the engineer Amalia Thorsen, who was only twenty-six years old, \
-and took from 1868 to 1873 to complete. Thorsen had proposed a tower of iron, since stone had to be brought from the \
-mainland by barge. The harbour board refused: iron, it said, would sing in the wind and frighten the fish. In the end \
-the tower was built of 4,200 blocks of granite. The lamp burned rapeseed oil at first, then paraffin, and since 1931 it \
-has been electric. Its light can be seen at a distance of 34 kilometres. The last keeper, Jonas Brekke, left in 1988, \
-when the lamp was given a clock of its own; he took the visitors' book with him and returned it, after many letters, \
-nineteen years later. The island's school has two rooms, one teacher and, at present, fourteen pupils. Lessons begin \
-half an hour later in winter, because three of the pupils come by boat from the islet of Little Skar. The school is \
-known beyond Vestmark for its weather records: every morning since 1926, without a single gap, pupils have written down \
-the air pressure, the temperature of the water and the direction of the wind. Researchers of the university at Lundvik \
-used these records in 2009 to show that the Grey Strait has become one and a half degrees warmer. Today most islanders \
-work in the mussel farm, which was founded in 1994 by the sisters Ylva and Berit Strand and sells ninety tonnes of \
-mussels a year, or they let rooms to visitors. A wind turbine has stood near the old mill since 2016. It is called \
-Amalia, and it is made of steel; according to the harbour board it does not frighten the fish."""
+The island of Skarholm lies eleven kilometres off the coast of Vestmark, between the Grey Strait and the open \
+sea. It is four kilometres long and barely one kilometre wide. Its highest point, the Kittiwake Rock, rises 63 \
+metres above the water. About 240 people live there all year round; in July and August, when the ferry runs six \
+times a day, there are more than a thousand. The first settlers came in 1412 from the village of Ebbesund. They \
+were eel fishers who had quarrelled with their landlord, a certain Henrik the Younger, over the price of salt. \
+They built nine houses of driftwood and turf on the southern shore, where a low hill keeps off the western wind. \
+Nothing is left of these houses today except a row of flat stones, which children use as goalposts. For two \
+centuries the islanders lived on eels, seal oil and the eggs of sea birds. A tax roll of 1598 lists thirty-one \
+families, seventeen cows and one windmill. The windmill stood on the Kittiwake Rock until the great storm of 3 \
+November 1703, which carried off its sails and, as the parish register notes with some satisfaction, the \
+miller's unlicensed brandy. It was never rebuilt. The lighthouse is the island's best-known building. It was \
+designed by the engineer Amalia Thorsen, who was only twenty-six years old, and took from 1868 to 1873 to \
+complete. Thorsen had proposed a tower of iron, since stone had to be brought from the mainland by barge. The \
+harbour board refused: iron, it said, would sing in the wind and frighten the fish. In the end the tower was \
+built of 4,200 blocks of granite. The lamp burned rapeseed oil at first, then paraffin, and since 1931 it has \
+been electric. Its light can be seen at a distance of 34 kilometres. The last keeper, Jonas Brekke, left in \
+1988, when the lamp was given a clock of its own; he took the visitors' book with him and returned it, after \
+many letters, nineteen years later. The island's school has two rooms, one teacher and, at present, fourteen \
+pupils. Lessons begin half an hour later in winter, because three of the pupils come by boat from the islet of \
+Little Skar. The school is known beyond Vestmark for its weather records: every morning since 1926, without a \
+single gap, pupils have written down the air pressure, the temperature of the water and the direction of the \
+wind. Researchers of the university at Lundvik used these records in 2009 to show that the Grey Strait has \
+become one and a half degrees warmer. Today most islanders work in the mussel farm, which was founded in 1994 by \
+the sisters Ylva and Berit Strand and sells ninety tonnes of mussels a year, or they let rooms to visitors. A \
+wind turbine has stood near the old mill since 2016. It is called Amalia, and it is made of steel; according to \
+the harbour board it does not frighten the fish."""
 
 BAKERY = """\
 Zoë Müller-Łukasik opened the bakery “Zum Krähenfuß” in the Rue de l'Église in 1987. Her sourdough, which she calls \
@@ -112,22 +114,25 @@ NEWS = [
     (
         "The ferry to Skarholm will run at night from next spring, the harbour board said on Tuesday. Two evening "
         "departures are planned on weekdays and three on Saturdays. Islanders had asked for them for eleven years. "
-        "\"We shall finally see a whole film in town,\" said Berit Strand, who runs the mussel farm. The crossing takes "
-        "35 minutes and will cost four crowns, as in the daytime. The board expects 9,000 passengers in the first year.",
+        '"We shall finally see a whole film in town," said Berit Strand, who runs the mussel farm. The crossing takes '
+        "35 minutes and will cost four crowns, as in the daytime. The board "
+        "expects 9,000 passengers in the first year.",
         "Ferry to Skarholm will run at night from next spring .\n"
         "Two evening departures on weekdays, three on Saturdays .\n"
         "Board expects 9,000 passengers in the first year .",
     ),
     (
         "A bakery that burned down in 2019 has won the regional prize for sourdough. The jury praised the crust, the "
-        "crumb and the patience of its owner, Zoë Müller-Łukasik, who had to bake in a neighbour's garage for two years. "
+        "crumb and the patience of its owner, Zoë Müller-Łukasik, who had to "
+        "bake in a neighbour's garage for two years. "
         "Her sourdough is more than a hundred years old. She said that she would spend the prize of 5,000 euros on an "
-        "oven \"that is afraid of me\".",
+        'oven "that is afraid of me".',
         "Bakery destroyed by fire in 2019 wins regional sourdough prize .\n"
         "Owner Zoë Müller-Łukasik baked in a garage for two years .",
     ),
     (
-        "Mechanics have restored the Calder engine, a machine that printed tide tables in the 19th century. Of its 1,914 "
+        "Mechanics have restored the Calder engine, a machine that printed "
+        "tide tables in the 19th century. Of its 1,914 "
         "brass wheels, 212 had to be made anew. The work took three years. On its first run the engine printed the "
         "table for 1860 without a mistake; on its second it caught the curator's tie. It can be seen in the museum of "
         "Lundvik from Friday.",
@@ -136,7 +141,27 @@ NEWS = [
         "It can be seen in Lundvik from Friday .",
     ),
 ]
-PIECES = "[PAD] [UNK] [CLS] [SEP] [MASK] the cat sat on mat ##s zoe ' s is .".split()
+PIECES = [
+    "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]",
+    "the", "cat", "sat", "on", "mat", "##s", "zoe", "'", "s", "is", ".",
+]  # fmt: skip
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    "the",
+    "cat",
+    "sat",
+    "on",
+    "mat",
+    "##s",
+    "zoe",
+    "'",
+    "s",
+    "is",
+    ".",
+]
 GPTJ_INSTRUCTION = "Summarize the following news article:"
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -85,3 +88,20 @@ def packaged(package: str) -> Path | None:
     """The folder of an installed package, which is not imported; None when it is not there."""
     spec = importlib.util.find_spec(package)
     return Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
+
+
+@pytest.fixture
+def mlh(tmp_path: Path) -> Callable[..., str]:
+    """``mlh(*words, expect=0, VARIABLE=value)``: the command in folders of its own; what it printed to stdout, or,
+    when it is meant to fail, to stderr."""
+
+    def run(*words: str, expect: int = 0, **variables: str) -> str:
+        moved = {f"MLH_{kind}_DIR": str(tmp_path / kind.lower()) for kind in ("DATA", "CACHE", "CONFIG")}
+        done = subprocess.run(
+            [sys.executable, "-m", "mlharness", *words],
+            env={**os.environ, **moved, **variables}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == expect, done.stderr
+        return done.stderr if expect else done.stdout
+
+    return run

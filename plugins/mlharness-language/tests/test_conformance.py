@@ -137,7 +137,7 @@ class TestSpanLogits(StepConformance):
 
 class TestSquad(DataSetConformance):
     dataset = "squad"
-    count = 22
+    count = 38
 
     def make_options(self, folder: Path) -> Mapping[str, Any]:
         return {"root": str(DATA)}

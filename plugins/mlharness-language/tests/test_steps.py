@@ -210,7 +210,10 @@ class TestPadAndTruncate:
 
     def test_a_mask_is_1_where_there_is_a_token(self, make: Make) -> None:
         ids = np.array([5, 0, 1, 1], np.int32)
-        assert [array.tolist() for array in run(make("text.attention-mask", pad=1), ids)] == [ids.tolist(), [1, 1, 0, 0]]
+        assert [array.tolist() for array in run(make("text.attention-mask", pad=1), ids)] == [
+            ids.tolist(),
+            [1, 1, 0, 0],
+        ]
 
 
 class TestPooling:

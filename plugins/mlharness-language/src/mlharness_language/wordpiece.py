@@ -42,7 +42,7 @@ class WordPiece:
     def __init__(self, vocab: Path, lower_case: bool = True) -> None:
         from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-        ids = read_vocabulary(vocab)
+        ids, self.lower_case = read_vocabulary(vocab), lower_case
         self.tokenizer: Any = Tokenizer(models.WordPiece(ids, unk_token=UNKNOWN, max_input_chars_per_word=LONGEST_WORD))
         self.tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lower_case)
         self.tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -59,7 +59,8 @@ class WordPiece:
 
     def basic(self, text: str) -> list[str]:
         """The words before they are cut into pieces: cleaned, lower case without accents, punctuation alone."""
-        clean = self.tokenizer.normalizer.normalize_str(text)
+        # Python knows the Greek sigma that ends a word, the library does not; MLPerf's script asks Python.
+        clean = self.tokenizer.normalizer.normalize_str(text.lower() if self.lower_case else text)
         return [word for word, _ in self.tokenizer.pre_tokenizer.pre_tokenize_str(clean)]
 
 
