@@ -145,23 +145,6 @@ PIECES = [
     "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]",
     "the", "cat", "sat", "on", "mat", "##s", "zoe", "'", "s", "is", ".",
 ]  # fmt: skip
-    "[PAD]",
-    "[UNK]",
-    "[CLS]",
-    "[SEP]",
-    "[MASK]",
-    "the",
-    "cat",
-    "sat",
-    "on",
-    "mat",
-    "##s",
-    "zoe",
-    "'",
-    "s",
-    "is",
-    ".",
-]
 GPTJ_INSTRUCTION = "Summarize the following news article:"
 
 

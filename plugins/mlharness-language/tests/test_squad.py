@@ -126,9 +126,7 @@ class TestBestSpan:
 
     def test_order_length_and_the_text_count(self) -> None:
         assert self.find({3: 5}, {5: 4})[:2] == (3, 5)
-        assert self.find({5: 5}, {3: 4})[:2] == (5, 5), (
-            "an answer does not run backwards, and the earliest end of equals"
-        )
+        assert self.find({5: 5}, {3: 4})[:2] == (5, 5), "no answer runs backwards; of equals the first"
         assert self.find({1: 5}, {6: 4}, longest=3)[:2] == (1, 1)
         assert self.find({0: 9}, {7: 9})[0] not in (0, 7), "only the text can answer"
 
