@@ -15,11 +15,12 @@ PLUGINS = sorted(file.parent.name for file in ROOT.glob("plugins/*/pyproject.tom
 REFERENCE_PLUGINS = ("mlharness-onnxruntime", "mlharness-vision")
 """What the README's first command needs beside the kernel."""
 NEEDED_BY_TESTS = {
+    "mlharness-language": ("mlharness-onnxruntime", "mlharness-torch"),
     "mlharness-torch": ("mlharness-onnxruntime", "mlharness-vision"),
     "mlharness-vision": ("mlharness-onnxruntime", "mlharness-torch"),
 }
 """Plugins whose tests run models of another plugin's framework."""
-EXTRAS = {"mlharness-vision": "test,origin"}
+EXTRAS = {"mlharness-language": "test,origin", "mlharness-vision": "test,origin"}
 """Extras other than ``test`` alone that a plugin's own tests want."""
 ZOOS = {"mlharness-torch": "zoo,onnx"}
 """Extras without which a plugin lacks the models that every framework is measured with."""

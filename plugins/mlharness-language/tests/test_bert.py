@@ -20,7 +20,7 @@ STAND_INS = {
     "mlperf-bert-int8": ("input_ids", "attention_mask", "token_type_ids"),
 }
 OUTPUTS = ("output_start_logits", "output_end_logits")
-OFFICIAL: dict[str, float] = {}
+OFFICIAL = {"exact_match": 0.0, "f1": 1.8306636155606406}
 """What accuracy-squad.py of mlcommons/inference (language/bert) printed for the log of the stand-in's accuracy run."""
 
 

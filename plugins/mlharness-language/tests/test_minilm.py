@@ -17,7 +17,7 @@ from conftest import VOCAB, packaged
 from mlharness_language import plugin
 from mlharness_language.text import to_bytes
 
-from mlharness.providers import Arrays, DataSet, Score, StepFunction
+from mlharness.providers import Arrays, StepFunction
 
 torch = pytest.importorskip("torch", reason="torch is not installed (extra `origin`)")
 safetensors_torch = pytest.importorskip("safetensors.torch", reason="safetensors is missing (extra `origin`)")
@@ -81,7 +81,7 @@ def embed(network: Any, make: Callable[..., StepFunction], arrays: Arrays) -> np
     return row
 
 
-@pytest.mark.parametrize("sentence", SENTENCES)
+@pytest.mark.parametrize("sentence", SENTENCES, ids=["plain", "unicode", "empty", "long"])
 def test_tokens_are_those_of_the_published_tokenizer(
     published: Path, encode: Callable[[str], Arrays], make: Callable[..., StepFunction], sentence: str
 ) -> None:
@@ -90,7 +90,7 @@ def test_tokens_are_those_of_the_published_tokenizer(
         assert found.tolist() == wanted.tolist()
 
 
-@pytest.mark.parametrize("sentence", SENTENCES)
+@pytest.mark.parametrize("sentence", SENTENCES, ids=["plain", "unicode", "empty", "long"])
 def test_vectors_are_those_of_transformers(
     network: Any, original: Any, encode: Callable[[str], Arrays], sentence: str
 ) -> None:
@@ -112,29 +112,12 @@ def test_padding_changes_nothing(
     np.testing.assert_allclose(embed(network, make, padded), alone, atol=BOUND)
 
 
-def test_what_means_the_same_is_close(
-    network: Any,
-    encode: Callable[[str], Arrays],
-    make: Callable[..., StepFunction],
-    open_data: Callable[..., DataSet],
-    score: Callable[..., Score],
-) -> None:
-    pairs = open_data("sentence-pairs", file="pkg://mlharness_language/files/sentence-pairs.tsv")
-    step = encode
-    responses = {
-        index: embed(network, make, step(pairs.sample(index)[0].tobytes().decode())) for index in range(len(pairs))
-    }
-    found = score("similarity", responses, pairs.label, width=384)
-    target = yaml.safe_load(MANIFEST.read_text("utf-8"))["metric"]["target"]
-    assert found.value == pytest.approx(92.21, abs=0.5)
-    assert target < found.value < target + 15
-    assert found.details["nearest_neighbour"] >= 90
-    assert found.n == 45
-
-
 @pytest.mark.skipif(packaged("mlharness_torch") is None, reason="mlharness-torch is not installed")
-def test_mlharness_measures_it(tmp_path: Path, mlh: Callable[..., str]) -> None:
+def test_what_means_the_same_is_close_in_mlharness(mlh: Callable[..., str]) -> None:
     found = json.loads(mlh("bench", "all-minilm-l6-v2", "--mode", "accuracy", "--threads", "1", "--json"))
     assert found["status"] == "valid"
     assert found["accuracy"]["passed"]
-    assert found["accuracy"]["value"] == pytest.approx(92.21, abs=0.5)
+    # 92.21 and 93.33 were seen. A target far below the truth would check nothing, as a chance ranking reaches 0.
+    assert found["accuracy"]["value"] == pytest.approx(92.2, abs=0.5)
+    assert found["accuracy"]["details"]["nearest_neighbour"] >= 90
+    assert found["accuracy"]["n"] == 45

@@ -43,7 +43,7 @@ class TestWordpiece:
     """``text.wordpiece``."""
 
     @pytest.mark.origin
-    @pytest.mark.parametrize("text", REAL + SMALLEST)
+    @pytest.mark.parametrize("text", REAL + SMALLEST, ids=repr)
     def test_a_text_is_as_in_transformers(self, make: Make, theirs: Any, text: str) -> None:
         wanted = theirs(text, padding="max_length", truncation=True, max_length=32)
         found = run(make("text.wordpiece", vocab=VOCAB, max_length=32), to_bytes(text))
@@ -128,7 +128,7 @@ class TestWindows:
 class TestTokenize:
     """``text.tokenize`` against the library that it calls, and that file's own rules."""
 
-    @pytest.mark.parametrize("text", REAL + SMALLEST)
+    @pytest.mark.parametrize("text", REAL + SMALLEST, ids=repr)
     @pytest.mark.parametrize("limits", [{}, {"length": 6}, {"max_length": 4}])
     def test_it_is_tokenizers(self, make: Make, text: str, limits: dict[str, int]) -> None:
         from tokenizers import Tokenizer
@@ -232,7 +232,7 @@ class TestPooling:
     def test_rows_of_length_1_and_a_row_of_0(self, make: Make) -> None:
         rows = np.array([[3, 4], [0, 0], [-1, 0]], np.float32)
         (found,) = run(make("text.l2-normalize"), rows)
-        np.testing.assert_allclose(found, [[0.6, 0.8], [0, 0], [-1, 0]], rtol=1e-6)
+        np.testing.assert_allclose(found, np.array([[0.6, 0.8], [0, 0], [-1, 0]]), rtol=1e-6)
 
     def test_start_and_end_stand_side_by_side(self, make: Make) -> None:
         start, end = np.arange(6, dtype=np.float32).reshape(2, 3), np.zeros((2, 3), np.float32)

@@ -119,11 +119,15 @@ def sentence_encoder(
     width: int = 384, layers: int = 6, heads: int = 12, inside: int = 1536, words: int = 30522, positions: int = 512
 ) -> SentenceEncoder:
     """A sentence encoder without its weights; all-MiniLM-L6-v2's sizes unless others are given."""
-    return SentenceEncoder(width, layers, heads, inside, words, positions).eval()
+    made = SentenceEncoder(width, layers, heads, inside, words, positions)
+    made.eval()
+    return made
 
 
 def question_answering(
     width: int = 1024, layers: int = 24, heads: int = 16, inside: int = 4096, words: int = 30522, positions: int = 512
 ) -> QuestionAnswering:
     """A model for SQuAD without its weights; BERT-Large's sizes unless others are given."""
-    return QuestionAnswering(Encoder(width, layers, heads, inside, words, positions), width).eval()
+    made = QuestionAnswering(Encoder(width, layers, heads, inside, words, positions), width)
+    made.eval()
+    return made

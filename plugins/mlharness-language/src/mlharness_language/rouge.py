@@ -36,7 +36,7 @@ def score_rouge(responses: Mapping[int, Array], label: Callable[[int], Any], opt
     """
     from rouge_score.rouge_scorer import RougeScorer
 
-    split = {"lines": str.strip, "punkt": join_sentences}[options["sentences"]]
+    split: Callable[[str], str] = join_sentences if options["sentences"] == "punkt" else str.strip
     scorer = RougeScorer(list(KINDS), use_stemmer=options["stem"])
     figures: dict[str, list[float]] = {kind: [] for kind in KINDS}
     for text, references in read_texts("rouge", responses, label, options):

@@ -25,7 +25,7 @@ def score_similarity(responses: Mapping[int, Array], label: Callable[[int], Any]
     if len(pairs) < 2:
         raise RunError("similarity: there are not two pairs of sentences", "Use a data set of the kind sentence-pairs.")
     grades = np.array([grade for grade, _, _ in pairs])
-    first, second = (unit_rows([pair[side] for pair in pairs]) for side in (1, 2))
+    first, second = unit_rows([one for _, one, _ in pairs]), unit_rows([other for _, _, other in pairs])
     cosines = (first * second).sum(axis=1)
     grade_ranks, cosine_ranks = ranks(grades), ranks(cosines)
     interval = bootstrap_interval(
