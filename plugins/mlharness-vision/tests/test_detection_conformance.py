@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
+from unittest import SkipTest
 
 import numpy as np
 from mlharness_vision.detection.datasets import open_coco, open_openimages
@@ -124,12 +125,6 @@ class OnFixture(MetricConformance):
     def make_responses(self) -> Mapping[int, Array]:
         return {index: self.rows(index) for index in range(3)}
 
-    def test_a_thousand_scores_leak_nothing(self) -> None:
-        """A hundred: where memory is traced, COCOeval takes a tenth of a second for each."""
-        score, responses, options = self.provider().score, self.logged(), self.resolved_options()
-        call = partial(score, responses, self.label, options)
-        require_no_growth(self.metric, "score keeps nothing of a call", "MetricConformance", call, calls=100)
-
     def rows(self, index: int) -> Array:
         truth = self.label(index)
         rows = []
@@ -158,6 +153,12 @@ class TestCocoMap(OnFixture):
     def label(self, index: int) -> Any:
         return labels("coco", 67)[index]
 
+    def test_a_thousand_scores_leak_nothing(self) -> None:
+        """Two hundred: where memory is traced, COCOeval takes a tenth of a second for each."""
+        score, responses, options = self.provider().score, self.logged(), self.resolved_options()
+        call = partial(score, responses, self.label, options)
+        require_no_growth(self.metric, "score keeps nothing of a call", "MetricConformance", call, calls=200)
+
 
 class TestOpenImagesMap(OnFixture):
     metric = "openimages-map"
@@ -165,3 +166,6 @@ class TestOpenImagesMap(OnFixture):
 
     def label(self, index: int) -> Any:
         return labels("openimages", 7)[index]
+
+    def test_a_thousand_scores_leak_nothing(self) -> None:
+        raise SkipTest("the code is that of coco-map, and the check takes long")

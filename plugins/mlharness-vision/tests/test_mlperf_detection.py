@@ -234,7 +234,7 @@ def test_a_missing_picture_is_named_before_anything_is_measured(
     (root / "val2017" / "000000403385.jpg").unlink()
     monkeypatch.setenv("DATA_DIR", str(root))
     path, dataset = changed(tmp_path, "mlperf-ssd-mobilenet")
-    with pytest.raises(UserError, match=r"000000403385\.jpg is missing"):
+    with pytest.raises(UserError, match=r"instances_val2017\.json: image '000000403385\.jpg' cannot be read"):
         mlh_bench(path, dataset=dataset)
 
 
