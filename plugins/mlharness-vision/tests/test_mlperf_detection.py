@@ -126,7 +126,10 @@ def answers(name: str) -> tuple[Array, Array, Array]:
 
 
 def save_stand_in(path: Path, name: str) -> Path:
-    """A graph with the interface of the official one. Brighter pictures have higher scores."""
+    """A graph with the interface of the official one.
+
+    Brighter pictures have higher scores, and fewer detections where the network itself says how many there are.
+    """
     manifest = read(name)
     boxes, scores, classes = answers(name)
     (spec,) = manifest["inputs"]
@@ -135,7 +138,7 @@ def save_stand_in(path: Path, name: str) -> Path:
     known = {"count": np.float32(len(scores)), "boxes": boxes, "scores": scores, "classes": classes}
     constants = {
         "scale": np.float32(0.2 / 255 if spec["dtype"] == "uint8" else 0.05), "nothing": np.float32(0),
-        "one": np.float32(1), "fewer": np.float32(-30),
+        "one": np.float32(1), "shorter": np.float32(-160), "first": np.array([0]), "fewer": np.float32(-30),
         **{f"known {kind}": array if lone or kind == "count" else array[None] for kind, array in known.items()},
     }  # fmt: skip
     nodes = [
@@ -143,6 +146,14 @@ def save_stand_in(path: Path, name: str) -> Path:
         helper.make_node("ReduceMean", ["pixels"], ["mean"], axes=axes, keepdims=0),
         helper.make_node("Mul", ["mean", "scale"], ["brightness"]),
     ]
+    if lone:
+        nodes += [
+            helper.make_node("Mul", ["brightness", "shorter"], ["share"]),
+            helper.make_node("Floor", ["share"], ["less"]),
+            helper.make_node("Add", ["less", "known count"], ["as many"]),
+            helper.make_node("Cast", ["as many"], ["whole"], to=TensorProto.INT64),
+            helper.make_node("Unsqueeze", ["whole"], ["rows"], axes=[0]),
+        ]
     for number, output in enumerate(manifest["outputs"]):
         nodes += given_by(output, number, lone)
     graph = helper.make_graph(
@@ -167,7 +178,10 @@ def given_by(output: dict[str, Any], number: int, lone: bool) -> Sequence[Any]:
         helper.make_node("Unsqueeze" if axes else "Identity", [f"added {number}"], [f"wide {number}"], **widened),
         helper.make_node("Cast", [f"wide {number}"], [f"cast {number}"], to=onnx_type(output)),
         helper.make_node("Cast", [f"known {kind}"], [f"typed {number}"], to=onnx_type(output)),
-        helper.make_node("Add", [f"cast {number}", f"typed {number}"], [output["name"]]),
+        helper.make_node("Add", [f"cast {number}", f"typed {number}"], [f"all {number}"]),
+        helper.make_node("Slice", [f"all {number}", "first", "rows"], [output["name"]])
+        if lone
+        else helper.make_node("Identity", [f"all {number}"], [output["name"]]),
     )
 
 
@@ -202,7 +216,7 @@ def changed(folder: Path, name: str) -> tuple[str, str]:
 PRINTED = {
     "mlperf-ssd-mobilenet": "mAP=5.526%",
     "mlperf-ssd-resnet34": "mAP=7.106%",
-    "mlperf-retinanet": "mAP=69.485%",
+    "mlperf-retinanet": "mAP=58.746%",
 }
 
 
