@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from mlharness.errors import RunError, UserError
 from mlharness.providers import Array, Arrays, TensorSpec
-from mlharness.runner.library import SampleLibrary
+from mlharness.runner.library import SampleLibrary, check_arrays
 from mlharness.runner.pipeline import Pipeline
 from tests.unit.runner.making import NOTHING, FakeDataSet, X, a_library, row, step
 
@@ -237,3 +237,12 @@ class TestRefusals:
         assert "--count" in caught.value.remedy
         assert dataset.asked == [0]
         a_library(dataset).load(range(9))
+
+
+def test_what_nobody_says_of_an_input_is_not_checked() -> None:
+    array = np.zeros((3, 4), np.float32)
+    for dtype, shape in (("", ()), ("float32", ()), ("", (None, 3, None))):
+        check_arrays((array,), (TensorSpec("x", dtype, shape),), 0)
+    for dtype, shape in (("uint8", ()), ("", (None, 3)), ("", (None, 3, 5))):
+        with pytest.raises(RunError, match="and the model takes"):
+            check_arrays((array,), (TensorSpec("x", dtype, shape),), 0)
