@@ -308,6 +308,11 @@ class TestOpenTensors:
         assert output.shape == (4, 3)
         assert loaded.outputs == (TensorSpec("output", "float32", ()),)
 
+    def test_a_script_without_parameters_has_none(self, load: Load, tmp_path: Path) -> None:
+        loaded = load(script(Two(), tmp_path / "two.pt"), [TensorSpec("0", "", ()), TensorSpec("1", "", ())])
+        found = plugin.complexity(loaded, {"left": BATCH, "right": BATCH})
+        assert (found.parameters, found.multiply_adds) == (0, None)
+
     def test_declared_outputs_take_from_the_model_what_they_leave_open(self, load: Load, tmp_path: Path) -> None:
         loaded = load(script(Linear(), tmp_path / "s.pt"), [X], [TensorSpec("logits", "", ())])
         assert loaded.outputs == (TensorSpec("logits", "float32", (None, 3)),)
