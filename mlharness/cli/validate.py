@@ -28,7 +28,7 @@ def command(files: Sequence[Path], block: Sequence[str], output: Output) -> None
     """Check manifests of models and data sets. Nothing of them is executed.
 
     They are held against their schema, and against what the installed plugins provide. Prints one line per problem,
-    and ends with exit code 2 when there is any. What is deprecated is warned about on stderr.
+    and ends with exit code 2 when there is any. What is deprecated, or not safe, is warned about on stderr.
     """
     from mlharness.cli.discovery import discover
     from mlharness.manifest.library import ManifestLibrary

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -229,7 +230,13 @@ def test_trust_is_listed_and_withdrawn(mlh: Mlh, tmp_path: Path) -> None:
     assert mlh("trust", "list").err.startswith("Nothing is trusted")
     assert mlh("trust", "list", "--json").document == {"trusted": []}
     user_trust().remember("abc123", tmp_path / "model.yaml")
-    assert mlh("trust", "list").out.splitlines()[1].split()[:2] == ["abc123", str(tmp_path / "model.yaml")]
+    heading, row = mlh("trust", "list").out.splitlines()
+    assert heading.split() == ["SHA256", "PATH", "SINCE"]
+    assert row.split()[:2] == ["abc123", str(tmp_path / "model.yaml")]
+    assert datetime.now(timezone.utc) - datetime.fromisoformat(row.split()[2]) < timedelta(minutes=1)
+    user_trust().remember("abd456", tmp_path / "other.yaml")
+    assert "2 hashes begin with 'ab'" in mlh("trust", "revoke", "ab").err
+    assert mlh("trust", "revoke", "abd").code == 0
     assert mlh("trust", "revoke", "xyz").code == 2
     assert mlh("trust", "revoke", "abc", "--json").document["revoked"]["sha256"] == "abc123"
     assert mlh("trust", "list", "--json").document == {"trusted": []}

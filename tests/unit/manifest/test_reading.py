@@ -345,3 +345,33 @@ def test_a_problem_is_one_line() -> None:
 )
 def test_values_as_shown(value: object, text: str) -> None:
     assert show(value) == text
+
+
+class TestPythonDataSets:
+    """The data-set kind that is Python of its manifest."""
+
+    HEAD = 'kind: dataset\nname: d\nversion: "1"\nprovider: python\noptions:\n'
+
+    def test_each_source_has_its_line(self, write: Write) -> None:
+        text = "  init: |\n    def init(count):\n        return 3\n  load: 'def load(sample_list): ...'\n"
+        found = read_manifest(write(self.HEAD + text))
+        assert isinstance(found, DataSetManifest)
+        assert found.inline
+        assert found.lines == {"init": 7, "load": 9}
+
+    def test_another_kind_has_no_lines(self, write: Write) -> None:
+        found = read_manifest(write(self.HEAD.replace("python", "images") + "  init: 3\n"))
+        assert isinstance(found, DataSetManifest)
+        assert (found.inline, found.lines) == (False, {})
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("  init: |\n    def init(count)\n", "7: options.init: Python that does not parse: expected ':'"),
+            ("  init: 'count = 3'\n", "6: options.init: Python that does not define init(count)"),
+            ("  unload: 'def load(sample_list): ...'\n",
+             "6: options.unload: Python that does not define unload(sample_list)"),
+        ],
+    )  # fmt: skip
+    def test_one_problem(self, write: Write, text: str, expected: str) -> None:
+        assert problems(write, self.HEAD + text) == [expected]
