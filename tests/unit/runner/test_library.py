@@ -241,11 +241,11 @@ class TestRefusals:
 
 def test_what_nobody_says_of_an_input_is_not_checked() -> None:
     array = np.zeros((3, 4), np.float32)
-    for dtype, shape in (("", ()), ("float32", ()), ("", (None, 3, None))):
-        check_arrays((array,), (TensorSpec("x", dtype, shape),), 0)
-    for dtype, shape in (("uint8", ()), ("", (None, 3)), ("", (None, 3, 5))):
+    for spec in (TensorSpec("x", "", ()), TensorSpec("x", "float32", ()), TensorSpec("x", "", (None, 3, None))):
+        check_arrays((array,), (spec,), 0)
+    for spec in (TensorSpec("x", "uint8", ()), TensorSpec("x", "", (None, 3)), TensorSpec("x", "", (None, 3, 5))):
         with pytest.raises(RunError, match="and the model takes"):
-            check_arrays((array,), (TensorSpec("x", dtype, shape),), 0)
+            check_arrays((array,), (spec,), 0)
 
 
 class Loading(FakeDataSet):
