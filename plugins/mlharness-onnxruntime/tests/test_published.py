@@ -80,7 +80,7 @@ def folder(tmp_path: Path) -> Path:
 def mlh(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     user = {f"MLH_{kind}_DIR": str(folder / "user" / kind.lower()) for kind in ("DATA", "CACHE", "CONFIG")}
     environment = {**os.environ, **user, "DATA_DIR": str(folder / "blocks")}
-    return subprocess.run(  # our own command
+    return subprocess.run(
         [sys.executable, "-m", "mlharness", *words], cwd=folder, env=environment, capture_output=True, text=True,
         check=False,
     )  # fmt: skip

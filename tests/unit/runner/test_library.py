@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from mlharness.errors import RunError, UserError
 from mlharness.providers import Array, Arrays, Context, TensorSpec
-from mlharness.runner.library import SampleLibrary
+from mlharness.runner.library import SampleLibrary, check_arrays
 from mlharness.runner.pipeline import BoundStep, Pipeline
 from tests.unit.runner.making import NOTHING, FakeDataSet, X, a_library, row, step
 
@@ -237,6 +237,15 @@ class TestRefusals:
         assert "--count" in caught.value.remedy
         assert dataset.asked == [0]
         a_library(dataset).load(range(9))
+
+
+def test_what_nobody_says_of_an_input_is_not_checked() -> None:
+    array = np.zeros((3, 4), np.float32)
+    for spec in (TensorSpec("x", "", ()), TensorSpec("x", "float32", ()), TensorSpec("x", "", (None, 3, None))):
+        check_arrays((array,), (spec,), 0)
+    for spec in (TensorSpec("x", "uint8", ()), TensorSpec("x", "", (None, 3)), TensorSpec("x", "", (None, 3, 5))):
+        with pytest.raises(RunError, match="and the model takes"):
+            check_arrays((array,), (spec,), 0)
 
 
 class Loading(FakeDataSet):

@@ -258,6 +258,20 @@ class TestDataSets:
         assert raised.value.remedy
 
 
+def test_declared_by_place_or_left_open_agrees_with_the_model() -> None:
+    found = [TensorSpec("images", "float32", (None, 3, 8, 8)), TensorSpec("mask", "int64", (None, 8))]
+    check_tensors("inputs", found, (TensorSpec("1", "", ()), TensorSpec("0", "float32", ())), "m")
+    check_tensors("outputs", found, (TensorSpec("0", "", (None, 3, 8, 8)), TensorSpec("mask", "", ())), "m")
+    for declared, said in (
+        (TensorSpec("0", "uint8", ()), "'images' is float32 .None, 3, 8, 8. in the model, and uint8 in the manifest"),
+        (TensorSpec("0", "", (None, 8)), "and .None, 8. in the manifest"),
+    ):
+        with pytest.raises(UserError, match=said):
+            check_tensors("inputs", found, (declared, found[1]), "m")
+    with pytest.raises(UserError, match="the manifest declares '2', 'mask'"):
+        check_tensors("inputs", found, (TensorSpec("2", "", ()), found[1]), "m")
+
+
 class TestPythonDataSets:
     """A data set that is Python of its manifest."""
 

@@ -244,6 +244,7 @@ def test_outputs_that_keep_every_promise() -> None:
     check_outputs([GOOD], (FREE,), (Y,), 2)
     check_outputs([GOOD], (TensorSpec("y", "float32", (8, 2)),), (), 2)  # the batch axis is the batch's
     check_outputs([GOOD], (), (), 2)
+    check_outputs([GOOD], (TensorSpec("y", "", ()),), (TensorSpec("y", "", (None, 2)),), 2)  # what is left open
 
 
 @pytest.mark.parametrize("rows", [0, 1, 7])

@@ -51,7 +51,7 @@ def tensor_spec(name: str, tensor: Any, shape: tuple[int | None, ...] | None = N
         )
     if tensor.shape.rank is None and shape is None:
         raise UserError(f"the graph does not say the shape of {name!r}", "Declare its shape in the manifest.")
-    known = tuple(tensor.shape.as_list()) if tensor.shape.rank is not None else shape
+    known = tuple(tensor.shape.as_list()) if tensor.shape.rank is not None else shape or ()
     if not known and tensor.shape.rank is not None:
         raise UserError(f"{name!r} is a single number without a batch axis", "Name another layer.")
     return TensorSpec(name, dtype.name, known)
