@@ -82,7 +82,7 @@ def tidied(value: Any) -> Any:
 
 def without_trailing_blanks(source: str) -> str:
     """The source, unless it is no Python or would be other Python then: a text over several lines may end in blanks."""
-    short = "\n".join(line.rstrip() for line in source.split("\n"))
+    short = "\n".join(line.rstrip(" \t") for line in source.split("\n"))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
