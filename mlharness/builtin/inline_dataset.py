@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mlharness.builtin.inline_code import compile_inline, find_function, new_module, raised_at
+from mlharness.data_root import VARIABLE as DATA_DIR
 from mlharness.errors import PLUGIN_RAISES, MlharnessError, RunError, UserError
 from mlharness.manifest.meaning import FUNCTIONS
 from mlharness.providers import Arrays, Option
@@ -116,7 +117,7 @@ def open_python(
 
     Raises:
         UserError: a block that does not parse, lacks its function, or imports what is not installed.
-        RunError: a block or ``init`` raises.
+        RunError: a block or ``init`` raises anything but for want of DATA_DIR.
     """
     module = new_module() if namespace is None else namespace
     functions = {}
@@ -131,12 +132,20 @@ def open_python(
 
 @contextmanager
 def failing(what: str, filename: str) -> Iterator[None]:
-    """What the manifest's own Python raises is a failed run, told with the manifest's line."""
+    """What the manifest's own Python raises is a failed run, told with the manifest's line.
+
+    But for a DATA_DIR that is not there, which the user can name.
+    """
     try:
         yield
     except MlharnessError:
         raise
     except PLUGIN_RAISES as error:
+        if isinstance(error, KeyError) and error.args == (DATA_DIR,):
+            raise UserError(
+                f"{raised_at(error) or filename}: {what} looks for its files, and {DATA_DIR} is not set",
+                f"Name their folder: --data-dir DIR, or {DATA_DIR}=DIR.",
+            ) from error
         raise RunError(
             f"{raised_at(error) or filename}: {what} failed: {type(error).__name__}: {error}",
             "The run directory's runner.log has the trace.",

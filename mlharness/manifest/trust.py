@@ -16,7 +16,6 @@ import msgspec
 from mlharness.errors import TrustError, UserError
 from mlharness.manifest.documents import DataSetManifest, ModelManifest
 from mlharness.manifest.place import place
-from mlharness.manifest.problems import one_line
 from mlharness.paths import data_dir
 
 
@@ -173,19 +172,14 @@ def _has(value: Any, parts: Sequence[str]) -> bool:
 def first_python(manifest: Manifest, code: Iterable[str]) -> str:
     """Where a manifest's own Python begins, or the first that it names, as messages say it; empty without any."""
     if isinstance(manifest, DataSetManifest):
-        return _first_function(manifest) if manifest.inline else ""
+        name = min(manifest.lines, key=lambda name: manifest.lines[name], default="init")
+        return place(manifest.origin.path, "options", name) if manifest.inline else ""
     if not manifest.inline:
         named = named_code(manifest.attributes, code)
         return place(manifest.origin.path, *manifest.key("attributes", *named.split("."))) if named else ""
     stages = {"preprocess": manifest.preprocess, "postprocess": manifest.postprocess}
     keys = [manifest.key(stage, index) for stage, steps in stages.items() for index, s in enumerate(steps) if s.inline]
     return place(manifest.origin.path, *(keys[0] if keys else manifest.key("metric", "python")))
-
-
-def _first_function(manifest: DataSetManifest) -> str:
-    """Where the first function of a data set begins; its source begins there, or on the line before."""
-    name = min(manifest.lines, key=lambda name: manifest.lines[name], default="")
-    return one_line(f"{manifest.origin.path}:{manifest.lines.get(name, 1)}: options.{name}")
 
 
 def _unwritable(path: Path, error: OSError) -> UserError:

@@ -253,7 +253,7 @@ class TestTrust:
         assert ran.code == 2
         said = ran.document["error"]
         assert "model.yaml:11: preprocess[0]" in said["message"]
-        assert "features.yaml:7: options.init" in said["message"]
+        assert "features.yaml:6: options.init" in said["message"]
         assert "model.yaml and " in said["remedy"]
         assert not (tmp_path / "data" / "calls.txt").exists()
         assert not ran.root.exists()
@@ -319,6 +319,15 @@ class TestFailures:
         ran = bench(str(path), "--trust", "--json", env=data)
         failed(ran, code, *words)
         failed(ran, code, "features.yaml:" if code == 2 else f"{line_of(tmp_path / 'features.yaml', new)}: ")
+
+    def test_a_data_directory_that_nobody_names(self, bench: Bench, files: Files) -> None:
+        path = files()
+        ran = bench(str(path), "--trust", "--json", env={"DATA_DIR": ""})
+        failed(ran, 3, "init(count) of the data set failed: ")
+        path = files(dataset=[("    def init(count):", '    os.environ.pop("DATA_DIR", None)\n    def init(count):')])
+        ran = bench(str(path), "--trust", "--json")
+        failed(ran, 2, "features.yaml:", "DATA_DIR is not set")
+        assert "--data-dir" in ran.document["error"]["remedy"]
 
     def test_a_data_set_without_files(self, bench: Bench, tmp_path: Path) -> None:
         source = "def preprocess(ctx, data): return open(dataset[int(data)])"

@@ -161,7 +161,7 @@ class TestDataSets:
     @pytest.mark.parametrize("provider", ["python", "Python", "py-thon"])
     def test_it_needs_trust_however_the_kind_is_spelt(self, store: TrustStore, provider: str) -> None:
         dataset = self.dataset(provider)
-        with pytest.raises(TrustError, match=r"d\.yaml:6: options\.init: Python that would run") as raised:
+        with pytest.raises(TrustError, match=r"d\.yaml: options\.init: Python that would run") as raised:
             require_trust(dataset, False, store)
         assert raised.value.remedy.startswith("Read d.yaml; if you trust it, ")
         require_trust(dataset, True, store)
@@ -174,7 +174,7 @@ class TestDataSets:
 
     def test_both_files_are_named_before_both_are_trusted(self, store: TrustStore) -> None:
         both = (manifest(), self.dataset())
-        with pytest.raises(TrustError, match=r"m\.yaml: preprocess\[0\].*\nd\.yaml:6: options\.init") as raised:
+        with pytest.raises(TrustError, match=r"m\.yaml: preprocess\[0\].*\nd\.yaml: options\.init") as raised:
             require_trust_in_all(both, False, store)
         assert raised.value.remedy.startswith("Read m.yaml and d.yaml; if you trust them, ")
         require_trust_in_all(both, True, store)
