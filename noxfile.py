@@ -17,13 +17,14 @@ REFERENCE_PLUGINS = ("mlharness-onnxruntime", "mlharness-vision")
 NEEDED_BY_TESTS = {
     "mlharness-ctranslate2": ("mlharness-speech",),
     "mlharness-data": ("mlharness-onnxruntime",),
+    "mlharness-language": ("mlharness-onnxruntime", "mlharness-torch"),
     "mlharness-medical": ("mlharness-onnxruntime",),
     "mlharness-speech": ("mlharness-torch",),
     "mlharness-torch": ("mlharness-onnxruntime", "mlharness-vision"),
     "mlharness-vision": ("mlharness-onnxruntime", "mlharness-tensorflow", "mlharness-torch"),
 }
 """Plugins whose tests run models of another plugin's framework."""
-EXTRAS = {"mlharness-vision": "test,origin"}
+EXTRAS = {"mlharness-language": "test,origin", "mlharness-vision": "test,origin"}
 """Extras other than ``test`` alone that a plugin's own tests want."""
 ZOOS = {"mlharness-torch": "zoo,onnx"}
 """Extras without which a plugin lacks the models that every framework is measured with."""

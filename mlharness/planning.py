@@ -17,6 +17,7 @@ from mlharness.data_root import VARIABLE as DATA_DIR
 from mlharness.environments.choosing import Wish, choose_environment
 from mlharness.errors import ManifestError, PluginError, UserError
 from mlharness.manifest.documents import DataSetManifest, ModelManifest, Step
+from mlharness.manifest.files import locate_options
 from mlharness.manifest.place import place, placed
 from mlharness.manifest.problems import dotted, one_line
 from mlharness.options import parse_option, resolve_options
@@ -206,6 +207,7 @@ def plan_steps(model: ModelManifest, steps: Sequence[Step], stage: str, catalog:
         try:
             found = catalog.steps.find(step.name)
             parameters = resolve_options(f"step {step.name!r}", found.provider.parameters, parameters_of(step))
+            locate_options(parameters, found.provider.parameters, model.origin.path.parent, catalog)
         except PluginError as error:
             raise StepMissingError(f"{where}: {error.message}", error.remedy) from error
         except UserError as error:
@@ -244,6 +246,7 @@ def plan_metric(model: ModelManifest, choices: Choices, catalog: Catalog) -> Pla
         given = {**parameters_of(wish.python), "unit": wish.unit, "options": wish.options}
     with placed(model.origin.path, "metric", "options"):
         options = resolve_options(f"metric {found.name!r}", found.provider.options, given)
+        locate_options(options, found.provider.options, model.origin.path.parent, catalog)
         response = wish.response or found.provider.response(options)
     higher = found.provider.higher_is_better if wish.python is None else wish.higher_is_better
     return PlannedMetric(found.name, found.plugin, options, wish.target, response, higher)

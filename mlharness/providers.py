@@ -24,11 +24,12 @@ StepFunction: TypeAlias = Callable[[Arrays, Context], "Arrays | Array"]
 class Option:
     """One thing a user can tune: its type, default and meaning.
 
-    ``default`` None means "left to the provider"; a ``required`` option has no default.
+    ``default`` None means "left to the provider"; a ``required`` option has no default. A ``file`` is a URI or a path
+    from the manifest; a step and a metric are given the local file, a :class:`~pathlib.Path`. It is not fetched.
     """
 
     name: str
-    type: Literal["integer", "number", "string", "boolean", "array", "object"]
+    type: Literal["integer", "number", "string", "boolean", "array", "object", "file"]
     doc: str
     default: Any = None
     choices: tuple[Any, ...] = ()

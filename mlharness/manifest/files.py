@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mlharness.errors import PluginError, UserError
 from mlharness.manifest.documents import MD5
-from mlharness.providers import SourceProvider
+from mlharness.providers import Option, SourceProvider
 from mlharness.registrars import Catalog
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -57,6 +58,29 @@ def resolve(
             return None
         found = fetch_it(uri, told, advance)
     return found if told == checksum else verify(found, checksum, source)
+
+
+def locate_options(
+    given: Mapping[str, Any], declared: Sequence[Option], base: Path, catalog: Catalog
+) -> dict[str, Any]:
+    """Resolved options, with the local file in the place of each value of the type ``file``.
+
+    Raises:
+        UserError: a file that is not there, or that would have to be fetched.
+    """
+    files = [option.name for option in declared if option.type == "file" and given[option.name] is not None]
+    return {**given, **{name: locate_here(given[name], base, catalog) for name in files}}
+
+
+def locate_here(source: str, base: Path, catalog: Catalog) -> Path:
+    """A file that needs no fetching. Raises UserError when it is not there, or when its source would fetch it."""
+    if find_source(source, as_uri(source, base), catalog).fetch is not None:
+        raise UserError(
+            f"{source} would have to be fetched, and an option has no checksum", "Give a path, file:// or pkg://."
+        )
+    found = resolve(source, base, None, catalog)
+    assert found is not None, "a source without fetch finds its file or raises"
+    return found
 
 
 def check_source(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from mlharness.builtin.inline_code import compile_inline, new_module, raised_at
 from mlharness.builtin.inline_dataset import failing
 from mlharness.errors import PLUGIN_RAISES, MlharnessError, RunError
+from mlharness.manifest.files import locate_options
 from mlharness.plan import PlannedStep, RunPlan
 from mlharness.providers import Array, Arrays, Context, StepFunction
 from mlharness.registrars import Catalog
@@ -123,9 +125,10 @@ def bind(plan: RunPlan, catalog: Catalog, namespace: types.ModuleType | None = N
     """
     shared = {"namespace": new_module() if namespace is None else namespace, "filename": plan.host.model_manifest}
     attributes, options = dict(plan.model.attributes), dict(plan.framework.options)
+    base = Path(plan.host.model_manifest).parent
 
     def make(stage: str, steps: Sequence[PlannedStep]) -> Pipeline:
-        bound = tuple(_bind_step(step, catalog, stage, shared) for step in steps)
+        bound = tuple(_bind_step(step, catalog, stage, shared, base) for step in steps)
         return Pipeline(stage, bound, attributes, options, plan.model.parallel)
 
     return make("preprocess", plan.preprocess), make("postprocess", plan.postprocess)
@@ -143,13 +146,13 @@ def run_blocks(plan: RunPlan, namespace: types.ModuleType) -> None:
                 compile_inline(step.parameters["source"], plan.host.model_manifest, step.parameters["line"], namespace)
 
 
-def _bind_step(step: PlannedStep, catalog: Catalog, stage: str, shared: Mapping[str, object]) -> BoundStep:
+def _bind_step(step: PlannedStep, catalog: Catalog, stage: str, shared: Mapping[str, object], base: Path) -> BoundStep:
     provider = catalog.steps.find(step.name).provider
     extra = {"stage": stage, **shared} if step.name == "python" else {}
     make: Callable[..., StepFunction] = provider.make
     batch = provider.batch or (step.name == "python" and stage == "postprocess")
     try:
-        call = make(**step.parameters, **extra)
+        call = make(**locate_options(step.parameters, provider.parameters, base, catalog), **extra)
     except MlharnessError:
         raise
     except PLUGIN_RAISES as error:

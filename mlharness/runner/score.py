@@ -13,6 +13,7 @@ import numpy as np
 
 from mlharness.builtin.inline_code import new_module
 from mlharness.errors import PLUGIN_RAISES, MlharnessError, RunError
+from mlharness.manifest.files import locate_options
 from mlharness.plan import PlannedMetric, RunPlan
 from mlharness.plugins import Plugins
 from mlharness.providers import Array, ResponseSpec, Score
@@ -59,7 +60,8 @@ def apply(
     if metric.name == "python":
         run_blocks(plan, namespace)
         inside = {"filename": plan.host.model_manifest, "namespace": namespace}
-    return call(responses, label, metric.options, **inside)
+    base = Path(plan.host.model_manifest).parent
+    return call(responses, label, locate_options(metric.options, provider.options, base, catalog), **inside)
 
 
 def describe(score: Score) -> dict[str, Any]:

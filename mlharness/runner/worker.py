@@ -223,7 +223,7 @@ def check_outputs(
     """Raise RunError unless the outputs are what the predictor and the manifest promise, for ``count`` samples.
 
     ``one`` says that the model takes one sample at a time: it may leave the batch axis out, as detectors do that give
-    a row for each thing they find, so that an output's free first axis may have any size.
+    a row for each thing they find, so that an output has as many rows as its own first axis says, if that is not 1.
     """
     if not isinstance(outputs, list) or not all(isinstance(output, np.ndarray) for output in outputs):
         raise RunError(f"predict returns {type(outputs).__name__}, and must return a list of NumPy arrays")
@@ -231,7 +231,7 @@ def check_outputs(
         if promised and len(outputs) != len(promised):
             raise RunError(f"predict gives {len(outputs)} outputs, and {by} declares {len(promised)}")
         for output, spec in zip(outputs, promised, strict=bool(promised)):
-            check_output(output, spec, by, None if one and fixed_batch(spec) is None else count)
+            check_output(output, spec, by, fixed_batch(spec) if one and fixed_batch(spec) != 1 else count)
 
 
 def check_output(output: Array, spec: TensorSpec, by: str, count: int | None) -> None:

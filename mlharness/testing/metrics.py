@@ -6,10 +6,12 @@ import math
 import threading
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mlharness.manifest.files import locate_options
 from mlharness.providers import Array, MetricProvider, ResponseSpec, Score
 from mlharness.testing.effort import lines_run, package_of
 from mlharness.testing.growth import require_no_growth
@@ -47,8 +49,10 @@ class MetricConformance(Subject):
         return self.find(plugins, plugins.catalog.metrics, self.metric).provider
 
     def resolved_options(self) -> dict[str, Any]:
-        """The options over their defaults, as a plan resolves them."""
-        return resolved(f"metric {self.metric!r}", self.provider().options, self.options)
+        """The options over their defaults, and files found as in a run, paths from this folder."""
+        declared = self.provider().options
+        found = resolved(f"metric {self.metric!r}", declared, self.options)
+        return locate_options(found, declared, Path.cwd(), self.plugins().catalog)
 
     def logged(self) -> dict[int, Array]:
         """The responses as they come out of LoadGen's log: read-only arrays over bytes."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 from unittest import SkipTest
 
 import numpy as np
 
+from mlharness.manifest.files import locate_options
 from mlharness.providers import Array, Arrays, Context, StepFunction, StepProvider
 from mlharness.runner.pipeline import as_tuple
 from mlharness.testing.effort import lines_run, package_of
@@ -53,10 +55,11 @@ class StepConformance(Subject):
         return self.find(plugins, plugins.catalog.steps, self.step).provider
 
     def make(self, parameters: Mapping[str, Any] | None = None) -> StepFunction:
-        """The step's function, its parameters resolved as a plan resolves them."""
+        """The step's function, its parameters resolved and its files found as in a run, paths from this folder."""
         provider = self.provider()
         given = self.parameters if parameters is None else parameters
-        return provider.make(**resolved(f"step {self.step!r}", provider.parameters, given))
+        found = resolved(f"step {self.step!r}", provider.parameters, given)
+        return provider.make(**locate_options(found, provider.parameters, Path.cwd(), self.plugins().catalog))
 
     def context(self) -> Context:
         """What the runner tells a step of a call."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mlharness import planning
-from mlharness.builtin import inline
+from mlharness.builtin import inline, sources
 from mlharness.choices import Choices
 from mlharness.errors import ManifestError, PluginError, UserError
 from mlharness.manifest.documents import (
@@ -33,6 +33,7 @@ from mlharness.registrars import (
     DataSetRegistrar,
     FrameworkRegistrar,
     MetricRegistrar,
+    SourceRegistrar,
     StepRegistrar,
 )
 from tests.unit.runner.making import SHA
@@ -377,3 +378,11 @@ def test_what_may_be_a_device(device: str) -> None:
 def test_what_is_no_device(device: str) -> None:
     with pytest.raises(UserError, match="is no device"):
         check_device(device)
+
+
+def test_a_file_that_a_step_needs_is_looked_for(plan: Plan, catalog: Catalog) -> None:
+    sources.mlh_register_sources(SourceRegistrar(catalog, "builtin-sources"))
+    vocab = Option("vocab", "file", "Words.", required=True)
+    StepRegistrar(catalog, "mlh-text").step("text.split", make, parameters=(vocab,))
+    with pytest.raises(ManifestError, match=r"m\.yaml:9: preprocess\[0\]: there is no file words\.txt"):
+        plan({"preprocess": (Step("text.split", {"vocab": "words.txt"}, 9),)})

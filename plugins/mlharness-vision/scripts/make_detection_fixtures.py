@@ -27,11 +27,11 @@ CUTS: Sequence[Cut] = (
     ("astronaut", (0, 0, 1, 1), 200),
     ("rocket", (0, 0, 1, 1), 224),
     ("camera", (0, 0, 1, 1), 180),
-    ("motorcycle_left", (0, 0, 1, 1), 250),
+    ("rocket", (0.2, 0.1, 0.8, 0.9), 250),
     ("astronaut", (0.2, 0, 0.7, 0.6), 200),
     ("coffee", (0.3, 0.1, 0.8, 0.9), 230),
     ("chelsea", (0.1, 0.1, 0.9, 0.7), 210),
-    ("motorcycle_right", (0.3, 0.2, 0.9, 0.9), 240),
+    ("camera", (0.2, 0.1, 0.9, 0.8), 240),
 )
 """Of each image: the photograph, the part of it (left, top, right, bottom), and the pixels of its longer side."""
 COCO_IDS = (397133, 37777, 252219, 87038, 174482, 403385, 6818, 480985, 458054, 331352)

@@ -134,7 +134,9 @@ def test_the_interval_is_around_the_figure_and_of_the_images() -> None:
 
 def evaluated(times: list[int]) -> Any:
     """COCOeval over the fixture in which each image stands so many times, under ids of its own."""
-    truths, found, responses = {}, [], logged("coco", LOG)
+    truths: dict[int, dict[str, Any]] = {}
+    found: list[dict[str, Any]] = []
+    responses = logged("coco", LOG)
     for index, count in enumerate(times):
         for _ in range(count):
             truth = dict(opened("coco").label(index))

@@ -84,7 +84,7 @@ DECODED = {
 def test_boxes_are_decoded_as_the_reference_does(make: Make, network: str) -> None:
     arrays, some, boxes_sum, scores_sum = DECODED[network]
     boxes, scores = call(make("detection.decode-boxes", priors=network), *arrays, indices=(0, 1))
-    assert (boxes.dtype, scores.dtype) == (np.float32, np.float32)
+    assert [str(array.dtype) for array in (boxes, scores)] == ["float32", "float32"]
     np.testing.assert_allclose(boxes[1, [0, 7, -1]].ravel(), some, atol=1e-6)
     assert boxes.astype(np.float64).sum() == pytest.approx(boxes_sum, rel=1e-7)
     assert scores.astype(np.float64)[:, :, 0].sum() == pytest.approx(scores_sum, rel=1e-7)
@@ -164,7 +164,8 @@ def test_nms_limits_candidates_of_each_class_and_detections_of_all(make: Make) -
         (0.9, 1), (0.8, 1), (0.6, 2), (0.5, 2), (0, 0)
     ]  # fmt: skip
     count, _, best, _ = call(make("detection.nms", max_detections=2), boxes, scores)
-    assert (count, best.round(1).tolist()) == (2, np.array([0.9, 0.8], np.float32).round(1).tolist())
+    assert count == 2
+    np.testing.assert_allclose(best, [0.9, 0.8], rtol=1e-6)
 
 
 def test_nms_of_nothing_is_nothing(make: Make) -> None:
@@ -201,7 +202,7 @@ def test_rows_of_one_image_without_a_batch_axis(make: Make) -> None:
         score_threshold=0.3,
     )
     (rows,) = call(step, boxes, scores, labels, indices=(7,))
-    assert (rows.dtype, rows.shape[0]) == (np.float32, 1)
+    assert (str(rows.dtype), len(rows)) == ("float32", 1)
     np.testing.assert_array_equal(rows[0], reference_rows(boxes, scores, labels, 7, 0.3, 800))
     (none,) = call(step, boxes[:0], scores[:0], labels[:0], indices=(7,))
     assert none.shape == (1, 0, 7)

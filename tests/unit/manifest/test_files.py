@@ -10,8 +10,8 @@ import pytest
 
 from mlharness.builtin import sources
 from mlharness.errors import PluginError, UserError
-from mlharness.manifest.files import digest, resolve
-from mlharness.providers import SourceProvider
+from mlharness.manifest.files import digest, locate_here, locate_options, resolve
+from mlharness.providers import Option, SourceProvider
 from mlharness.registrars import Catalog, SourceRegistrar
 
 CONTENT = b"content of a model"
@@ -230,3 +230,31 @@ def test_what_has_yet_to_be_fetched_is_none_until_fetch_is_asked_for(catalog: Ca
     advance = lambda done, total: told.append((done, total))  # noqa: E731  # one line is all it is
     assert resolve("s3://bucket/m", Path(), None, catalog, fetch=True, advance=advance) == Path("m")
     assert told == [(1, 2)]
+
+
+class TestOptionsThatAreFiles:
+    """Options of the type ``file``."""
+
+    declared = (
+        Option("vocab", "file", "Words."),
+        Option("merges", "file", "Pairs."),
+        Option("name", "string", "No file."),
+    )
+
+    def test_local_files_take_the_place_of_what_the_manifest_writes(self, package: Path, catalog: Catalog) -> None:
+        given = {"vocab": "pkg://mlh_test_package/models/a.onnx", "merges": None, "name": "a.onnx"}
+        found = locate_options(given, self.declared, Path("/nowhere"), catalog)
+        assert found == {"vocab": package / "models" / "a.onnx", "merges": None, "name": "a.onnx"}
+
+    def test_a_path_counts_from_the_manifest(self, package: Path, catalog: Catalog) -> None:
+        assert locate_here("a.onnx", package / "models", catalog) == package / "models" / "a.onnx"
+
+    def test_a_missing_file_is_named(self, tmp_path: Path, catalog: Catalog) -> None:
+        given = {"vocab": "vocab.txt", "merges": None, "name": None}
+        with pytest.raises(UserError, match=r"there is no file vocab\.txt"):
+            locate_options(given, self.declared, tmp_path, catalog)
+
+    def test_nothing_is_fetched_without_a_checksum(self, tmp_path: Path, catalog: Catalog) -> None:
+        with pytest.raises(UserError, match="would have to be fetched") as caught:
+            locate_here("https://example.org/vocab.txt", tmp_path, catalog)
+        assert "pkg://" in caught.value.remedy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,8 @@ from mlharness.builtin.inline_code import new_module
 from mlharness.errors import RunError, UserError
 from mlharness.plan import PlannedStep
 from mlharness.plugins import build_manager
-from mlharness.providers import Array, Arrays, Context
-from mlharness.registrars import Catalog
+from mlharness.providers import Array, Arrays, Context, Option, StepFunction
+from mlharness.registrars import Catalog, StepRegistrar
 from mlharness.runner.pipeline import BoundStep, Pipeline, bind
 from tests.unit.runner.making import a_plan, step
 
@@ -159,3 +160,16 @@ class TestBinding:
         shape: Any = 5
         with pytest.raises(RunError, match=r"preprocess step 'tensor\.reshape' failed on making it: TypeError"):
             bind(a_plan(preprocess=(PlannedStep("tensor.reshape", "builtin-tensor", {"shape": shape}),)), catalog)
+
+    def test_a_file_counts_from_the_models_manifest(self, catalog: Catalog, tmp_path: Path) -> None:
+        def make(words: Path) -> StepFunction:
+            """Sample step: adds how many words there are."""
+            return lambda arrays, context: (arrays[0] + len(words.read_text("utf-8").split()),)
+
+        (tmp_path / "vocab.txt").write_text("one two three", "utf-8")
+        option = Option("words", "file", "Words.", required=True)
+        StepRegistrar(catalog, "mine").step("mine.count", make, parameters=(option,))
+        planned = PlannedStep("mine.count", "mine", {"words": "vocab.txt"})
+        host = {"model_manifest": str(tmp_path / "tiny.yaml")}
+        before, _ = bind(a_plan(preprocess=(planned,), host=host), catalog)
+        assert before.on_sample((np.array([1]),), 0)[0].tolist() == [4]

@@ -251,6 +251,7 @@ def test_outputs_that_keep_every_promise() -> None:
 def test_a_model_that_takes_one_sample_may_leave_the_batch_axis_out(rows: int) -> None:
     found = [np.zeros((rows, 2), np.float32)]
     check_outputs(found, (FREE,), (TensorSpec("y", "float32", (None, 2)),), 1, one=True)
+    check_outputs(found, (TensorSpec("y", "float32", (rows, 2)),), (), 1, one=True)
     if rows != 1:
         for one, promised in ((False, FREE), (True, TensorSpec("y", "float32", (1, None)))):
             with pytest.raises(RunError, match=f"has {rows} rows for a batch of 1"):

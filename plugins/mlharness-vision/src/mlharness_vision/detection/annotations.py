@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -95,20 +95,3 @@ def check_annotation(path: Path, place: int, entry: Mapping[str, Any], categorie
         )
     if len(entry["bbox"]) != 4 or not all(isinstance(number, _Number) for number in entry["bbox"]):
         raise UserError(f"{path}: annotations[{place}] has the box {entry['bbox']!r}", _REPLACE)
-
-
-def check_files(images: Sequence[AnnotatedImage], file_of: Callable[[str], Path]) -> None:
-    """Open every image's header. Raises UserError naming the first file that is missing or no readable image."""
-    from PIL import Image
-
-    for image in images:
-        path = file_of(image.file_name)
-        try:
-            with Image.open(path):
-                pass
-        except FileNotFoundError:
-            raise UserError(
-                f"the image {path} is missing, and the annotations list it", "Put it there, or lower --count."
-            ) from None
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise UserError(f"the image {path} cannot be read: {error}", "Replace it by the published file.") from error

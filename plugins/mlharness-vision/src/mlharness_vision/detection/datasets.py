@@ -8,13 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mlharness.data_root import ROOT, data_root
 from mlharness.errors import UserError
 from mlharness.options import resolve_options
 from mlharness.providers import Arrays, DataSet, OpenDataSet, Option
-from mlharness_vision.detection.annotations import AnnotatedImage, check_files, read_annotations
+from mlharness_vision.detection.annotations import AnnotatedImage, read_annotations
+from mlharness_vision.image_files import ImageFiles, Item
 
 OPTIONS = (
     ROOT,
@@ -51,7 +50,7 @@ OPENIMAGES = Layout(
 class AnnotatedFiles:
     """An opened data set; see :class:`mlharness.providers.FileDataSet`. It holds no pixels and no open file."""
 
-    folder: Path
+    files: ImageFiles
     images: tuple[AnnotatedImage, ...]
     categories: tuple[int, ...]
 
@@ -60,19 +59,15 @@ class AnnotatedFiles:
 
     def check(self) -> None:
         """Open every header. Raises UserError naming the first file that is missing or no readable image."""
-        check_files(self.images, self.folder.joinpath)
+        self.files.check()
 
     def file(self, index: int) -> Path:
         """The file of one image."""
-        return self.folder / self.images[index].file_name
+        return self.files.file(index)
 
     def sample(self, index: int) -> Arrays:
         """The file's bytes, uint8 [bytes]. Raises UserError when the file cannot be read any more."""
-        path = self.file(index)
-        try:
-            return (np.fromfile(path, dtype=np.uint8),)
-        except OSError as error:
-            raise UserError(f"the image {path} cannot be read: {error}", "Do not change files in a run.") from error
+        return self.files.sample(index)
 
     def label(self, index: int) -> dict[str, Any]:
         """What is to be found in an image, as the metrics ``coco-map`` and ``openimages-map`` take it.
@@ -115,7 +110,9 @@ def open_annotated(
     used = tuple(found if count is None else found[:count])
     if not used:
         raise UserError(f"{layout.what}: {annotations} has no image to use", "Check it, and --count.")
-    return AnnotatedFiles(root / layout.images, used, read.categories)
+    folder = root / layout.images
+    items = tuple(Item(image.file_name, folder / image.file_name, None, str(annotations)) for image in used)
+    return AnnotatedFiles(ImageFiles(items), used, read.categories)
 
 
 open_coco: OpenDataSet = partial(open_annotated, COCO)
