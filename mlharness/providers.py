@@ -78,7 +78,7 @@ class Predictor(Protocol):
 
     @property
     def outputs(self) -> Sequence[TensorSpec]:
-        """What :meth:`predict` returns, in order."""
+        """What :meth:`predict` returns, in order; empty until it was called when nothing else can tell."""
         ...
 
     def predict(self, batch: dict[str, Array]) -> list[Array]:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from mlharness.measuring import Measured
-from mlharness.plan import RunPlan
-from mlharness.result import UNVERIFIED, Findings, ended_early, make_result
+from mlharness.plan import PlannedWish, RunPlan
+from mlharness.result import UNVERIFIED, Findings, ended_early, make_result, version_warnings
 from mlharness.system import describe_system
 from tests.unit.runner.making import a_metric, a_plan
 from tests.unit.runner.measurements import a_measured
@@ -114,6 +114,22 @@ def test_what_a_reader_must_know() -> None:
         "random weights", "early stopping gave no estimate", "mine",
     ]  # fmt: skip
     assert found["metric"]["plain"]
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        (PlannedWish("null", "", "0.9"), ["the model was written for null 0.9, and this is 1.0"]),
+        (PlannedWish("null", "", "1.0"), []),
+        (PlannedWish("torch", "", "0.9"), []),
+        (PlannedWish("null", ">=0.9"), []),
+    ],
+)
+def test_another_version_than_the_model_was_written_for(wish: PlannedWish, said: list[str]) -> None:
+    plan = a_plan()
+    plan = replace(plan, framework=replace(plan.framework, name="null", manifest=wish))
+    assert version_warnings(plan, "1.0") == said
+    assert version_warnings(plan, None) == []
 
 
 def test_only_figures_by_mlperfs_rules_are_called_unverified() -> None:

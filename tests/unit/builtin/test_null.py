@@ -51,6 +51,12 @@ def test_without_declared_tensors_there_is_nothing_to_answer(side: str) -> None:
         load_null(Model("m", (), tuple(kept["inputs"]), tuple(kept["outputs"])), "cpu", {"largest_batch": 8})
 
 
+@pytest.mark.parametrize("spec", [TensorSpec("y", "", (None, 2)), TensorSpec("y", "float32", ())])
+def test_it_has_no_file_that_could_tell_what_a_manifest_leaves_open(spec: TensorSpec) -> None:
+    with pytest.raises(UserError, match="the null framework does not know 'y'"):
+        load_null(Model("m", (), MODEL.inputs, (spec,)), "cpu", {"largest_batch": 8})
+
+
 def test_there_is_only_the_cpu() -> None:
     with pytest.raises(UserError, match="has no device 'cuda:0'") as caught:
         load_null(MODEL, "cuda:0", {"largest_batch": 8})
