@@ -16,6 +16,8 @@ REFERENCE_PLUGINS = ("mlharness-onnxruntime", "mlharness-vision")
 """What the README's first command needs beside the kernel."""
 NEEDED_BY_TESTS = {
     "mlharness-ctranslate2": ("mlharness-speech",),
+    "mlharness-data": ("mlharness-onnxruntime",),
+    "mlharness-medical": ("mlharness-onnxruntime",),
     "mlharness-speech": ("mlharness-torch",),
     "mlharness-torch": ("mlharness-onnxruntime", "mlharness-vision"),
     "mlharness-vision": ("mlharness-onnxruntime", "mlharness-tensorflow", "mlharness-torch"),

@@ -177,7 +177,8 @@ def plan_framework(
         raise UserError(f"--instances {choices.instances}: SingleStream has one query at a time", "Leave it out.")
     return PlannedFramework(
         framework.name, framework.plugin, version, choices.device, resolve_options(what, provider.options, given),
-        choices.instances, choices.threads, PlannedWish(model.framework.name, model.framework.version, model.framework.written_for),
+        choices.instances, choices.threads,
+        PlannedWish(model.framework.name, model.framework.version, model.framework.written_for),
     )  # fmt: skip
 
 

@@ -39,14 +39,14 @@ def adapt_preprocess(function: InlineFunction) -> StepFunction:
 
 
 def adapt_postprocess(function: InlineFunction) -> StepFunction:
-    """A step of a batch: the function gets the list of output arrays; each sample's response is float32 [any length].
+    """A step of a batch: the function gets the list of output arrays; each sample's response is float32.
 
-    Responses of one length are one array with the batch axis first; others stay one array per sample.
+    Responses of one shape are one array with the batch axis first; others stay one array per sample.
     """
 
     def postprocess(arrays: Arrays, context: Context) -> Arrays | Array:
         rows = to_responses(function(context, list(arrays)), context["sample_indices"])
-        return np.stack(rows) if len({row.size for row in rows}) == 1 else tuple(rows)
+        return np.stack(rows) if len({row.shape for row in rows}) == 1 else tuple(rows)
 
     return postprocess
 
@@ -66,7 +66,7 @@ def to_input(value: object) -> Array:
 
 
 def to_responses(result: object, indices: Sequence[int]) -> list[Array]:
-    """What ``postprocess`` returned for a batch as one response per sample, float32 [any length].
+    """What ``postprocess`` returned for a batch as one response per sample, float32: flat, or rows of boxes.
 
     A list (or array) has one entry per sample. A tuple has columns: lists of one entry per sample each. Three columns
     are probabilities, classes and boxes, and become MLPerf's rows of COCO; of any other number, a sample's entries
@@ -93,7 +93,7 @@ def per_sample(columns: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
 
 
 def box_rows(index: int, probabilities: Any, classes: Any, boxes: Any) -> Array:
-    """One sample's detections as MLPerf's accuracy-coco.py reads them, float32 [detections x 7].
+    """One sample's detections as MLPerf's accuracy-coco.py reads them, float32 [detections, 7].
 
     Each is the sample's index, ymin, xmin, ymax, xmax, the probability and the class. Raises UserError when the three
     do not belong together.
@@ -105,8 +105,7 @@ def box_rows(index: int, probabilities: Any, classes: Any, boxes: Any) -> Array:
             f"and {corners.size} box coordinates for sample {index}",
             "Return (probabilities, classes, boxes), with four coordinates a box.",
         )
-    numbers = np.full(scores.size, index, np.float32)
-    return np.column_stack((numbers, corners.reshape(-1, _BOX), scores, kinds)).ravel()
+    return np.column_stack((np.full(scores.size, index, np.float32), corners.reshape(-1, _BOX), scores, kinds))
 
 
 def flatten(entry: Any) -> Array:

@@ -174,7 +174,9 @@ def _run(request: Request, repeat: int, quality: tuple[str | None, int], plugins
         result, good = attempt(lambda: _bench(request, made, plugins, output), *quality, output.note)
         results.append(result)
         codes.append(exit_code_of(result) if good else ExitCode.FAILED)
-        if not output.json:
+        if output.json:
+            output.warn(result["warnings"])  # who reads only the figure out of the document shall see them, too
+        else:
             from mlharness.cli.summary import show_result  # not before the run: nobody waits for a table meanwhile
 
             show_result(output, result, request.root / result["run_id"])

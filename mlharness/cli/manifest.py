@@ -32,8 +32,7 @@ def upgrade(file: Path, target: Path | None, force: bool, output: Output) -> Non
     if target is not None:
         check_output(target, force)
     located = upgrade_file(file)
-    for warning in located.warnings[1:]:  # the first says that the format is the published one
-        output.note(f"Warning: {warning}")
+    output.warn(map(str, located.warnings[1:]))  # the first says that the format is the published one
     text = write_manifest(located, target.parent if target else None)
     if target is not None:
         _write(target, text)

@@ -28,7 +28,7 @@ def command(files: Sequence[Path], block: Sequence[str], output: Output) -> None
     """Check manifests of models and data sets. Nothing of them is executed.
 
     They are held against their schema, and against what the installed plugins provide. Prints one line per problem,
-    and ends with exit code 2 when there is any. What is deprecated is warned about on stderr.
+    and ends with exit code 2 when there is any. What is deprecated, or not safe, is warned about on stderr.
     """
     from mlharness.cli.discovery import discover
     from mlharness.manifest.library import ManifestLibrary
@@ -46,8 +46,7 @@ def command(files: Sequence[Path], block: Sequence[str], output: Output) -> None
     if not output.json:
         for line in lines:
             output.line(line)
-        for warning in (warning for *_, warnings in checked for warning in warnings):
-            output.note(f"Warning: {warning['message']}")
+    output.warn(warning["message"] for *_, warnings in checked for warning in warnings)
     if lines:
         bad = sum(bool(found) for _, found, _ in checked)
         message = f"{_count(len(lines), 'problem')} in {bad} of {_count(len(files), 'file')}"
@@ -64,17 +63,15 @@ Told: TypeAlias = "tuple[str, dict[str, Any]]"
 
 def _look_at(file: Path, library: ManifestLibrary) -> tuple[list[Told], list[dict[str, Any]]]:
     """A file's problems and the records of its warnings; a file that cannot be read at all is one problem."""
-    from mlharness.manifest.provided import check_read
-    from mlharness.manifest.published.upgrade import read_upgraded
+    from mlharness.manifest.provided import look_at
 
     try:
-        located = read_upgraded(file)
-        problems = check_read(located, library)
+        problems, warnings = look_at(file, library)
     except UserError as error:
         told = " ".join(error.message.split())
         line = told if told.startswith(f"{file}:") else f"{file}: {told}"
         return [(line, {"message": line, **dict.fromkeys(_KEYS), "file": str(file)})], []
-    return [(str(problem), _record(problem)) for problem in problems], [_record(found) for found in located.warnings]
+    return [(str(problem), _record(problem)) for problem in problems], [_record(found) for found in warnings]
 
 
 def _record(problem: Problem) -> dict[str, Any]:

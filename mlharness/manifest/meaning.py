@@ -13,7 +13,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from mlharness.manifest.located import KeyPath, Located
-from mlharness.manifest.part import parts
+from mlharness.manifest.part import model_files, parts
 from mlharness.manifest.problems import Problem, dotted
 from mlharness.manifest.schema import problem_at
 from mlharness.registrars import fold
@@ -73,13 +73,9 @@ def check_requirements(located: Located) -> Iterator[Problem]:
 
 def check_checksums(located: Located) -> Iterator[Problem]:
     """No model file has an md5 beside its sha256: the one that can be forged would say nothing."""
-    for part in parts(located):
-        model = part.data.get("model") if part.framework is None or "model" in part.own else None
-        files = model.get("files") if isinstance(model, dict) else None
-        for index, file in enumerate(files if isinstance(files, list) else []):
-            if isinstance(file, dict) and {"sha256", "md5"} <= set(file):
-                key = (*part.path("model"), "files", index, "md5")
-                yield problem_at(located, key, "md5 beside sha256", "sha256 alone")
+    for key, file in model_files(located):
+        if isinstance(file, dict) and {"sha256", "md5"} <= set(file):
+            yield problem_at(located, (*key, "md5"), "md5 beside sha256", "sha256 alone")
 
 
 def check_tensor_names(located: Located) -> Iterator[Problem]:

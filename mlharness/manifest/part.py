@@ -46,3 +46,12 @@ def parts(located: Located) -> Iterator[Part]:
     for name, about in others.items() if isinstance(others, dict) else ():
         if isinstance(about, dict) or about is None:
             yield Part(located, name)
+
+
+def model_files(located: Located) -> Iterator[tuple[KeyPath, object]]:
+    """The model files at the file's top and of each other framework, with their paths, whatever stands there."""
+    for part in parts(located):
+        model = part.data.get("model") if part.framework is None or "model" in part.own else None
+        files = model.get("files") if isinstance(model, dict) else None
+        for index, file in enumerate(files if isinstance(files, list) else []):
+            yield (*part.path("model"), "files", index), file

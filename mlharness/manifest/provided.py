@@ -13,6 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from mlharness.errors import ManifestError, PluginError, UserError
 from mlharness.manifest.documents import MD5, DataSetManifest, ModelManifest
+from mlharness.manifest.doubts import find_doubts
 from mlharness.manifest.files import check_source
 from mlharness.manifest.library import ManifestLibrary, is_path
 from mlharness.manifest.located import KeyPath, Located
@@ -47,12 +48,14 @@ def check_file(path: Path, library: ManifestLibrary) -> list[Problem]:
     Raises:
         ManifestError: the file cannot be read at all, or is not plain YAML.
     """
-    return check_read(read_upgraded(path), library)
+    return look_at(path, library)[0]
 
 
-def check_read(located: Located, library: ManifestLibrary) -> list[Problem]:
-    """As :func:`check_file`, of a file that has been read."""
-    return in_order({*check_located(located), *find_unprovided(located, library)})
+def look_at(path: Path, library: ManifestLibrary) -> tuple[list[Problem], Sequence[Problem]]:
+    """As :func:`check_file`, and what is warned about: a published file's in the words of its own keys."""
+    located = read_upgraded(path)
+    warnings = located.warnings or tuple(find_doubts(located))
+    return in_order({*check_located(located), *find_unprovided(located, library)}), warnings
 
 
 def in_order(problems: Iterable[Problem]) -> list[Problem]:

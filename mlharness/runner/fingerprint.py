@@ -35,7 +35,8 @@ def fingerprint(worker: Worker, samples: int) -> dict[str, Any]:
     size = fixed_batch(worker.inputs[0]) or 1
     for index in range(samples):
         outputs = worker.outputs_of([index] * size)
-        rows = [output[0] for output in outputs]
+        # a model that takes one sample at a time may give any number of rows for it
+        rows = [output[0] if len(output) == size else output for output in outputs]
         for row in rows:
             exact.update(f"{row.dtype}{row.shape}".encode() + np.ascontiguousarray(row).tobytes())
         sketch.append(project(rows))

@@ -170,7 +170,9 @@ class Worker:
     def _check_form(self, outputs: list[Array], indices: Sequence[int]) -> None:
         """As :meth:`_check`, but for the values; what is as promised is not looked at again."""
         with self._naming(indices):
-            check_outputs(outputs, self._predictor.outputs, self._plan.model.outputs, len(indices))
+            check_outputs(
+                outputs, self._predictor.outputs, self._plan.model.outputs, len(indices), takes_one(self.inputs)
+            )
         self._forms.add(form_of(outputs))
 
     def _check(self, outputs: list[Array], indices: Sequence[int]) -> None:
@@ -206,19 +208,34 @@ def form_of(outputs: object) -> Form:
     return tuple([(type(output), getattr(output, "shape", None), getattr(output, "dtype", None)) for output in outputs])
 
 
-def check_outputs(outputs: object, predictor: Sequence[TensorSpec], manifest: Sequence[TensorSpec], count: int) -> None:
-    """Raise RunError unless the outputs are what the predictor and the manifest promise, for ``count`` samples."""
+def takes_one(inputs: Sequence[TensorSpec]) -> bool:
+    """True for a model that takes one sample at a time: the batch axis of each input is fixed at 1."""
+    return bool(inputs) and all(fixed_batch(spec) == 1 for spec in inputs)
+
+
+def check_outputs(
+    outputs: object,
+    predictor: Sequence[TensorSpec],
+    manifest: Sequence[TensorSpec],
+    count: int,
+    one: bool = False,
+) -> None:
+    """Raise RunError unless the outputs are what the predictor and the manifest promise, for ``count`` samples.
+
+    ``one`` says that the model takes one sample at a time: it may leave the batch axis out, as detectors do that give
+    a row for each thing they find, so that an output's free first axis may have any size.
+    """
     if not isinstance(outputs, list) or not all(isinstance(output, np.ndarray) for output in outputs):
         raise RunError(f"predict returns {type(outputs).__name__}, and must return a list of NumPy arrays")
     for promised, by in ((predictor, "the predictor"), (manifest, "the manifest")):
         if promised and len(outputs) != len(promised):
             raise RunError(f"predict gives {len(outputs)} outputs, and {by} declares {len(promised)}")
         for output, spec in zip(outputs, promised, strict=bool(promised)):
-            check_output(output, spec, by, count)
+            check_output(output, spec, by, None if one and fixed_batch(spec) is None else count)
 
 
-def check_output(output: Array, spec: TensorSpec, by: str, count: int) -> None:
-    """Raise RunError unless one output has the dtype and shape that are declared, and one row per sample."""
+def check_output(output: Array, spec: TensorSpec, by: str, count: int | None) -> None:
+    """Raise RunError unless one output has dtype and shape as declared, and ``count`` rows (None: any number)."""
     if spec.dtype and output.dtype != np.dtype(spec.dtype):
         raise RunError(f"output {spec.name!r} is {output.dtype}, and {by} declares {spec.dtype}")
     fits = len(spec.shape) == output.ndim and all(
@@ -226,7 +243,7 @@ def check_output(output: Array, spec: TensorSpec, by: str, count: int) -> None:
     )
     if spec.shape and not fits:
         raise RunError(f"output {spec.name!r} has the shape {list(output.shape)}, and {by} declares {list(spec.shape)}")
-    if output.shape[0] != count:
+    if count is not None and output.shape[0] != count:
         raise RunError(f"output {spec.name!r} has {output.shape[0]} rows for a batch of {count}")
 
 

@@ -67,7 +67,7 @@ def test_plain_http_is_refused_before_anything_is_fetched(run: Run, tmp_path: Pa
 def test_an_md5_over_plain_http_is_good_enough_for_who_allows_it_and_is_told(
     run: Run, tmp_path: Path, address: str
 ) -> None:
-    ran = run(f"md5: {MD5}", "--allow-http")
+    ran = run(f"md5: {MD5}", "--allow-http", "--json")
     assert ran.code == 0, ran.err
     said = [
         f"{address}: anyone on the way can change what comes over plain http; its checksum alone vouches for it",
@@ -80,6 +80,7 @@ def test_an_md5_over_plain_http_is_good_enough_for_who_allows_it_and_is_told(
     again = run(f"sha256: {SHA256}", "--allow-http")
     assert again.code == 0, "what was fetched by its md5 is found by its sha256"
     assert again.result["warnings"][:1] == said[:1]
+    assert f"warning: {said[0]}" in again.err
     assert not any("md5" in warning for warning in again.result["warnings"])
 
 

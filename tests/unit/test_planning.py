@@ -39,6 +39,7 @@ from tests.unit.runner.making import SHA
 
 CORES = (0, 2, 4, 6)
 Plan = Callable[..., RunPlan]
+SOURCE = ("source", "line", "convention")
 
 
 def load(model: Any, device: str, options: Mapping[str, Any], trace: Any = None) -> Predictor:
@@ -63,6 +64,10 @@ def score(responses: Mapping[int, Array], label: Callable[[int], Any], options: 
     raise AssertionError("planning scores nothing")
 
 
+def any_option(name: str) -> Option:
+    return Option(name, "integer" if name == "line" else "string", "")
+
+
 @pytest.fixture
 def catalog() -> Catalog:
     """Two frameworks, a step, a metric and a kind of data set, none of which may be called."""
@@ -74,7 +79,7 @@ def catalog() -> Catalog:
     size = Option("size", "integer", "Pixels.", required=True)
     steps = StepRegistrar(filled, "mlh-steps")
     steps.step("image.resize", make, parameters=(size,))
-    steps.step("python", make, parameters=(Option("source", "string", ""), Option("line", "integer", "")))
+    steps.step("python", make, parameters=tuple(map(any_option, SOURCE)))
     inline.mlh_register_metrics(MetricRegistrar(filled, "builtin-inline"))
     metrics = MetricRegistrar(filled, "mlh-metrics")
     columns = Option("columns", "integer", "", default=7)
@@ -127,6 +132,36 @@ def test_nothing_is_imported_called_or_opened_and_everything_is_resolved(plan: P
     assert made.host.model_files == ("/cache/m.bin",)
     assert Path(made.host.model_manifest).is_absolute()
     assert made.host.blocked == ("mlh-blocked",)
+
+
+def test_the_data_directory_is_the_users_else_the_environments_and_never_hashed(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DATA_DIR", raising=False)
+    assert plan().host.data_dir == ""
+    monkeypatch.setenv("DATA_DIR", "/data")
+    assert plan().host.data_dir == "/data"
+    monkeypatch.chdir(tmp_path)
+    assert plan(data_dir=Path("mine")).host.data_dir == str(tmp_path / "mine")
+    assert plan(data_dir=Path("mine")).sha256 == plan().sha256
+
+
+def test_python_without_samples_needs_python_that_opens_them(catalog: Catalog) -> None:
+    source = Option("init", "string", "")
+    DataSetRegistrar(catalog, "builtin-inline").dataset(
+        "python", open=open_nothing, options=(source, any_option("sample"))
+    )
+    origin = Origin(Path("d.yaml"), SHA)
+    without = DataSetManifest(origin, "d", "1", "python", options={"init": "..."}, lines={"init": 7})
+    published = replace(MODEL, preprocess=(Step("python", {"source": "...", "convention": "published"}, 3),))
+    files = [(Path("m.bin"), SHA)]
+    with pytest.raises(UserError, match=r"d\.yaml: options: the data set has no sample\(index\)"):
+        make_plan(MODEL, without, Choices(), catalog, files)
+    made = make_plan(published, without, Choices(), catalog, files)
+    assert made.dataset.lines == {"init": 7}
+    assert made.dataset.options == {"init": "...", "sample": None}
+    with_samples = replace(without, options={"init": "...", "sample": "..."})
+    assert make_plan(MODEL, with_samples, Choices(), catalog, files).dataset.options["sample"] == "..."
 
 
 class TestFramework:
@@ -196,7 +231,8 @@ class TestSteps:
 
     def test_inline_python_is_told_its_line(self, plan: Plan) -> None:
         made = plan({"preprocess": (Step("python", {"source": "def preprocess(): ..."}, 40),)})
-        assert made.preprocess[0].parameters == {"source": "def preprocess(): ...", "line": 40}
+        parameters = made.preprocess[0].parameters
+        assert (parameters["source"], parameters["line"]) == ("def preprocess(): ...", 40)
 
 
 class TestAccuracy:

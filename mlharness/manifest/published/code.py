@@ -25,7 +25,7 @@ def put_step(draft: Draft, stage: str) -> None:
     origin = stage
     if before:
         origin = f"before_{stage}"
-        before = f"{before.rstrip()}\n\n\n{origin}()\n"
+        before = f"{before.rstrip()}\n{origin}()\n"
         # So that a traceback names the right line of the file, where it can.
         gap = draft.text_lines(stage) - draft.text_lines(origin) - before.count("\n")
         source = f"{before}{chr(10) * max(0, gap)}{source}"

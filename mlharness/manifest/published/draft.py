@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from mlharness.manifest.located import KeyPath, Located, Place
@@ -91,7 +92,7 @@ class Draft:
 
 def _set(data: Any, key: KeyPath, value: Any) -> None:
     """Put a value into nested mappings and lists, which are made as they are needed; lists grow by one at a time."""
-    for name, following in zip(key, key[1:], strict=False):
+    for name, following in pairwise(key):
         if isinstance(data, list):
             if name == len(data):
                 data.append([] if isinstance(following, int) else {})

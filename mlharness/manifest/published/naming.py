@@ -1,4 +1,4 @@
-"""What a model or data set is called: a published name may hold capitals and spaces, ours are typed on a command line."""
+"""What a model or data set is called and says of itself. Published names may hold capitals and spaces."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def put_name(draft: Draft) -> None:
 
 
 def plain_name(name: str) -> str:
-    """The name in lower-case letters, digits, '.', '_' and '-', beginning with a letter or a digit; empty if it cannot."""
+    """The name as it may be typed: in lower case, beginning with a letter or a digit; empty when nothing of it may."""
     return re.sub(r"[^a-z0-9._-]+", "-", name.strip().lower()).lstrip("._-").rstrip("-")[:_LONGEST]
 
 

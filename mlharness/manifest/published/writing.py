@@ -45,7 +45,9 @@ def write_manifest(located: Located, folder: Path | None = None) -> str:
         folder: where the text will lie: paths of files, which count from there, are written so that they stay right.
     """
     data = located.data if folder is None else moved(located.data, located.path.parent, folder)
-    data = {key: tidied(value) if key in ("preprocess", "postprocess", "options") else value for key, value in data.items()}
+    data = {
+        key: tidied(value) if key in ("preprocess", "postprocess", "options") else value for key, value in data.items()
+    }
     text = _HEADING + yaml.dump(data, Dumper=_Writer, sort_keys=False, allow_unicode=True, width=_WIDTH)
     if not _holds(text, data):  # text that no block scalar can hold, as a carriage return
         text = _HEADING + yaml.safe_dump(data, sort_keys=False, width=_WIDTH)
@@ -80,7 +82,7 @@ def tidied(value: Any) -> Any:
 
 def without_trailing_blanks(source: str) -> str:
     """The source, unless it is no Python or would be other Python then: a text over several lines may end in blanks."""
-    short = "\n".join(line.rstrip() for line in source.split("\n"))
+    short = "\n".join(line.rstrip(" \t") for line in source.split("\n"))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

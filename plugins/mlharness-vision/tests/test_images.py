@@ -36,6 +36,8 @@ def test_samples_are_the_files_bytes_and_labels_the_items(folder: Path, items: l
     assert data.ndim == 1
     assert data.tobytes() == (folder / "red.png").read_bytes()
     assert [dataset.label(index) for index in range(2)] == [7, None]
+    assert isinstance(dataset, FileDataSet)
+    assert [dataset.file(index) for index in range(2)] == [folder / "red.png", folder / "blue.jpg"]
 
 
 def test_a_sample_is_a_file(folder: Path, items: list[dict[str, Any]]) -> None:

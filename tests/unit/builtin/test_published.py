@@ -82,8 +82,9 @@ class TestPostprocess:
         boxes = [[[0.1, 0.2, 0.3, 0.4], [0.5, 0.5, 1.0, 1.0]], []]
         found = post(f"([[np.float32(0.5), 0.25], []], [[3, 1], []], {boxes})", 40, 2)
         rows = [[40, 0.1, 0.2, 0.3, 0.4, 0.5, 3], [40, 0.5, 0.5, 1.0, 1.0, 0.25, 1]]
-        assert np.allclose(found[0].reshape(-1, 7), rows)
-        assert found[1].tolist() == []
+        assert np.allclose(found[0], rows)
+        assert [row.shape for row in found] == [(2, 7), (0, 7)]
+        assert {row.dtype for row in found} == {np.dtype(np.float32)}
 
     def test_a_column_of_another_length_belongs_to_every_sample(self) -> None:
         found = post("([[[0, 1]], [[1, 2]]], [0, 17, 5])", 0, 1)

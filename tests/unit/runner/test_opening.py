@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from mlharness.builtin.inline_code import new_module
 from mlharness.builtin.null import NullDataSet
 from mlharness.errors import RunError, UserError
-from mlharness.plan import RunPlan
+from mlharness.manifest.documents import DataSetManifest
+from mlharness.manifest.reading import read_manifest
+from mlharness.plan import PlannedStep, RunPlan
 from mlharness.plugins import Plugins, build_manager
 from mlharness.providers import FrameworkProvider, Model, Option, TensorSpec
 from mlharness.registrars import DataSetRegistrar
@@ -191,6 +194,21 @@ class TestDataSets:
         with pytest.raises(UserError, match="data set 'zeros' has no samples"):
             open_dataset(self.plan(tmp_path), plugins)
 
+    def test_python_of_the_published_manifests_finds_the_files_as_dataset(
+        self, plugins: Plugins, tmp_path: Path
+    ) -> None:
+        class Files(FakeDataSet):
+            def file(self, index: int) -> Path:
+                return tmp_path / f"{index}.png"
+
+        self.register(plugins, lambda options, count, locate: Files(3))
+        arrays, published = (PlannedStep("python", "", {"convention": name}) for name in ("arrays", "published"))
+        for step, expected in ((arrays, False), (published, True)):
+            namespace = new_module()
+            open_dataset(replace(self.plan(tmp_path), preprocess=(step,)), plugins, namespace)
+            assert hasattr(namespace, "dataset") is expected
+        assert namespace.dataset[1] == str(tmp_path / "1.png")
+
     @pytest.mark.parametrize("kind", [UserError, RunError])
     def test_it_is_checked_before_anything_is_loaded(
         self, plugins: Plugins, tmp_path: Path, kind: type[Exception]
@@ -238,3 +256,49 @@ class TestDataSets:
             open_dataset(plan, plugins)
         assert raised.value.message == f"{tmp_path / 'd.yaml'}:{told.format(folder=tmp_path)}"
         assert raised.value.remedy
+
+
+class TestPythonDataSets:
+    """A data set that is Python of its manifest."""
+
+    MANIFEST = """\
+kind: dataset
+name: zeros
+version: "1"
+provider: python
+options:
+  init: |
+    dataset = ["a.png", "b.png"]
+    def init(count):
+        return {count}
+"""
+
+    def plan(self, folder: Path, count: str) -> RunPlan:
+        path = folder / "d.yaml"
+        path.write_text(self.MANIFEST.format(count=count))
+        manifest = read_manifest(path)
+        assert isinstance(manifest, DataSetManifest)
+        dataset = replace(a_plan().dataset, provider="python", options=manifest.options, lines=manifest.lines)
+        step = PlannedStep("python", "builtin-inline", {"convention": "published"})
+        return a_plan(dataset=dataset, host={"dataset_manifest": str(path)}, preprocess=(step,))
+
+    def test_its_globals_are_those_of_the_runs_module(self, tmp_path: Path) -> None:
+        namespace = new_module()
+        assert len(open_dataset(self.plan(tmp_path, "len(dataset)"), inline_plugins(), namespace)) == 2
+        assert namespace.dataset == ["a.png", "b.png"]
+
+    @pytest.mark.parametrize(
+        ("count", "kind", "told"),
+        [
+            ("1 / 0", RunError, r"d\.yaml:9: init\(count\) of the data set failed: ZeroDivisionError"),
+            ("None", UserError, r"d\.yaml:8: init\(count\) returned None"),
+            ("0", UserError, r"d\.yaml:\d+: options: data set 'zeros' has no samples"),
+        ],
+    )
+    def test_errors_have_their_line(self, tmp_path: Path, count: str, kind: type[Exception], told: str) -> None:
+        with pytest.raises(kind, match=told):
+            open_dataset(self.plan(tmp_path, count), inline_plugins(), new_module())
+
+
+def inline_plugins() -> Plugins:
+    return build_manager(allow=["builtin-inline"])
