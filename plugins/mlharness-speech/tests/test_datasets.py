@@ -163,7 +163,7 @@ def test_where_the_corpus_is_must_be_said(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.delenv("DATA_DIR", raising=False)
     with pytest.raises(UserError, match="nobody says where its files are") as caught:
         opened(split="dev-clean")
-    assert "openslr.org" in caught.value.remedy
+    assert "Put dev-clean into one folder (https://www.openslr.org/12" in caught.value.remedy
     with pytest.raises(UserError, match="has no dev-clean"):
         opened(root=str(tmp_path), split="dev-clean")
     with pytest.raises(UserError, match="no split 'dev-cleen'") as misspelt:

@@ -22,7 +22,7 @@ OPTIONS = (
         choices=COMPUTE_TYPES,
     ),
     Option("beam_size", "integer", "How many texts are followed at once; 1 is the greedy search.", default=1),
-    Option("max_length", "integer", "The most tokens of a text, the prompt's included, and the length of a row.", 448),
+    Option("max_length", "integer", "The most tokens of a text, 224 at most, and the length of a row.", 224),
     Option("language", "string", "The language that is spoken, as en; for multilingual models.", default="en"),
     Option(
         "task",

@@ -19,8 +19,8 @@ from mlharness_ctranslate2.folder import folder_of
 FRAMES = 3000
 """What Whisper looks at: 30 seconds, a frame each 10 ms."""
 PADDING = -1
-_LONGEST = 448
-"""Whisper's own limit of tokens, the prompt included."""
+LONGEST = 224
+"""Whisper's own limit of what it writes: half the places of its decoder, of which a prompt takes some of the other."""
 _DEVICE = re.compile(r"(cpu|cuda)(?::(\d+))?\Z")
 _best, _sequences = itemgetter(0), attrgetter("sequences_ids")
 
@@ -42,6 +42,8 @@ class WhisperPredictor:
         self._length = options["max_length"]
         self._beam_size = options["beam_size"]
         self._prompt = prompt_of(self._whisper, options)
+        # CTranslate2 writes half of what it is told, and no more than the prompt leaves of it
+        self._places = self._length + max(self._length, len(self._prompt))
         self._shape = (self._whisper.n_mels, FRAMES)
         self.inputs: Sequence[TensorSpec] = (TensorSpec("features", "float32", (None, *self._shape)),)
         self.outputs: Sequence[TensorSpec] = (TensorSpec("tokens", "int32", (None, self._length)),)
@@ -57,7 +59,7 @@ class WhisperPredictor:
             ctranslate2.StorageView.from_array(np.ascontiguousarray(features)),
             [self._prompt] * len(features),
             beam_size=self._beam_size,
-            max_length=self._length,
+            max_length=self._places,
         )
         # in NumPy's and the interpreter's own loops: this is timed
         rows = list(map(_best, map(_sequences, results)))
@@ -108,8 +110,10 @@ def check_options(options: Mapping[str, Any]) -> None:
     """Raise UserError for numbers that cannot be."""
     if options["beam_size"] < 1:
         raise UserError(f"beam_size is {options['beam_size']}", "Give 1 for the greedy search, or more.")
-    if not 1 <= options["max_length"] <= _LONGEST:
-        raise UserError(f"max_length is {options['max_length']}", f"Whisper writes 1 to {_LONGEST} tokens.")
+    if not 1 <= options["max_length"] <= LONGEST:
+        raise UserError(f"max_length is {options['max_length']}", f"Whisper writes 1 to {LONGEST} tokens.")
+    if len(options["prompt"] or ()) > LONGEST:
+        raise UserError(f"prompt has {len(options['prompt'])} tokens", f"Give {LONGEST} at most.")
 
 
 def prompt_of(whisper: ctranslate2.models.Whisper, options: Mapping[str, Any]) -> list[str]:

@@ -61,9 +61,10 @@ def split_folder(root: str | None, split: str) -> Path:
     """The folder of a split, which may lie in the archive's own folder. Raises UserError for one that is not there."""
     if split not in SPLITS:
         raise UserError(f"{WHAT} has no split {split!r}", did_you_mean(split, SPLITS))
-    folder = data_root(root, WHAT, (), SOURCE)
-    inside = "LibriSpeech" if (folder / "LibriSpeech" / split).is_dir() else "."
-    return data_root(str(folder / inside), WHAT, (split,), SOURCE) / split
+    try:
+        return data_root(root, WHAT, (f"LibriSpeech/{split}",), SOURCE) / "LibriSpeech" / split
+    except UserError:  # the archive's own folder is not asked for
+        return data_root(root, WHAT, (split,), SOURCE) / split
 
 
 def of_split(folder: Path) -> Iterator[Clip]:
