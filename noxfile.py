@@ -15,9 +15,13 @@ PLUGINS = sorted(file.parent.name for file in ROOT.glob("plugins/*/pyproject.tom
 REFERENCE_PLUGINS = ("mlharness-onnxruntime", "mlharness-vision")
 """What the README's first command needs beside the kernel."""
 NEEDED_BY_TESTS = {
+    "mlharness-ctranslate2": ("mlharness-speech",),
+    "mlharness-data": ("mlharness-onnxruntime",),
     "mlharness-language": ("mlharness-onnxruntime", "mlharness-torch"),
+    "mlharness-medical": ("mlharness-onnxruntime",),
+    "mlharness-speech": ("mlharness-torch",),
     "mlharness-torch": ("mlharness-onnxruntime", "mlharness-vision"),
-    "mlharness-vision": ("mlharness-onnxruntime", "mlharness-torch"),
+    "mlharness-vision": ("mlharness-onnxruntime", "mlharness-tensorflow", "mlharness-torch"),
 }
 """Plugins whose tests run models of another plugin's framework."""
 EXTRAS = {"mlharness-language": "test,origin", "mlharness-vision": "test,origin"}

@@ -38,5 +38,7 @@ class Choices:
     user_conf: Path | None = None
     audit_conf: Path | None = None
     system_description: Path | None = None
+    data_dir: Path | None = None
     trust: bool = False
+    allow_http: bool = False
     stall_timeout_s: float | None = None

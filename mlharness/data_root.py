@@ -22,24 +22,24 @@ def data_root(root: str | None, what: str, needed: Sequence[str], source: str) -
     Args:
         root: the option of that name.
         what: the data set, for messages.
-        needed: paths that must be there, from the folder.
+        needed: paths that must be there, from the folder; none when the data set knows no names.
         source: where the files can be had, and under which terms.
 
     Raises:
         UserError: no folder is named, or something needed is not in it; the remedy says what to put where.
     """
     named = root or os.environ.get(VARIABLE)
-    listed = ", ".join(needed)
+    listed = ", ".join(needed) or "its files"
     if not named:
         raise UserError(
             f"{what}: nobody says where its files are",
             f"Put {listed} into one folder ({source}), and name it: --data-dir DIR, {VARIABLE}=DIR, "
             "or options: {root: DIR} in the data set's manifest.",
         )
-    folder = Path(named).expanduser()
+    folder, remedy = Path(named).expanduser(), f"Put {listed} there ({source}), or name another folder."
+    if not folder.is_dir():
+        raise UserError(f"{what}: there is no folder {folder}", remedy)
     missing = [path for path in needed if not (folder / path).exists()]
     if missing:
-        raise UserError(
-            f"{what}: {folder} has no {', '.join(missing)}", f"Put {listed} there ({source}), or name another folder."
-        )
+        raise UserError(f"{what}: {folder} has no {', '.join(missing)}", remedy)
     return folder

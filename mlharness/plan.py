@@ -62,10 +62,11 @@ class PlannedModel:
 
 @dataclass(frozen=True)
 class PlannedWish:
-    """The framework that the manifest names, and its range; the user may have chosen another."""
+    """The framework that the manifest names, its range and what it was written for; the user may choose another."""
 
     name: str = ""
     version: str = ""
+    written_for: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,10 @@ class PlannedFramework:
 
 @dataclass(frozen=True)
 class PlannedDataSet:
-    """The data set, how it is opened, and how many of its samples are used (None: all)."""
+    """The data set, how it is opened, and how many of its samples are used (None: all).
+
+    For Python of its manifest, ``lines`` are those on which the source of each option begins.
+    """
 
     name: str
     version: str
@@ -96,6 +100,7 @@ class PlannedDataSet:
     manifest_sha256: str
     options: Mapping[str, Any]
     count: int | None
+    lines: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -142,7 +147,7 @@ class PlannedBatching:
 
 @dataclass(frozen=True)
 class HostPart:
-    """What this host decides; not part of the hash."""
+    """What this host decides; not part of the hash. ``data_dir`` is the runners' DATA_DIR, empty when there is none."""
 
     cores: tuple[int, ...]
     instances: int
@@ -155,6 +160,7 @@ class HostPart:
     audit_conf: str = ""
     blocked: tuple[str, ...] = ()
     stall_timeout_s: float | None = None
+    data_dir: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,11 +13,12 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from mlharness.choices import Choices
 from mlharness.cores import usable_cores
+from mlharness.data_root import VARIABLE as DATA_DIR
 from mlharness.environments.choosing import Wish, choose_environment
 from mlharness.errors import ManifestError, PluginError, UserError
 from mlharness.manifest.documents import DataSetManifest, ModelManifest, Step
 from mlharness.manifest.files import locate_options
-from mlharness.manifest.place import placed
+from mlharness.manifest.place import place, placed
 from mlharness.manifest.problems import dotted, one_line
 from mlharness.options import parse_option, resolve_options
 from mlharness.plan import (
@@ -68,6 +70,7 @@ def make_plan(
     preprocess = plan_steps(model, model.preprocess, "preprocess", catalog)
     postprocess = plan_steps(model, model.postprocess, "postprocess", catalog)
     metric = plan_metric(model, choices, catalog)
+    check_samples(model, dataset)
     plugins = plugins_of(model, dataset, (data, metric, *preprocess, *postprocess))
     wish = Wish(framework.provider, version, requirements_of(model, dataset), plugins)
     return RunPlan(
@@ -175,7 +178,8 @@ def plan_framework(
         raise UserError(f"--instances {choices.instances}: SingleStream has one query at a time", "Leave it out.")
     return PlannedFramework(
         framework.name, framework.plugin, version, choices.device, resolve_options(what, provider.options, given),
-        choices.instances, choices.threads, PlannedWish(model.framework.name, model.framework.version),
+        choices.instances, choices.threads,
+        PlannedWish(model.framework.name, model.framework.version, model.framework.written_for),
     )  # fmt: skip
 
 
@@ -186,8 +190,9 @@ def plan_dataset(dataset: DataSetManifest, choices: Choices, catalog: Catalog) -
     with placed(dataset.origin.path, "options"):
         options = resolve_options(f"data set {dataset.name!r}", found.provider.options, dataset.options)
     return PlannedDataSet(
-        dataset.name, dataset.version, found.name, found.plugin, dataset.origin.sha256, options, choices.count
-    )
+        dataset.name, dataset.version, found.name, found.plugin, dataset.origin.sha256, options, choices.count,
+        dataset.lines,
+    )  # fmt: skip
 
 
 class StepMissingError(ManifestError, PluginError):
@@ -211,6 +216,17 @@ def plan_steps(model: ModelManifest, steps: Sequence[Step], stage: str, catalog:
     return tuple(planned)
 
 
+def check_samples(model: ModelManifest, dataset: DataSetManifest) -> None:
+    """Raise UserError when the data set's Python gives no samples, and the model's does not open them itself."""
+    opens = bool(model.preprocess) and model.preprocess[0].published
+    if dataset.inline and "sample" not in dataset.options and not opens:
+        raise UserError(
+            f"{place(dataset.origin.path, 'options')}: the data set has no sample(index), so only a model whose "
+            f"preprocess begins with Python of the convention published can use it, and {model.name} does not",
+            "Add sample to the options, or use another data set.",
+        )
+
+
 def parameters_of(step: Step) -> Mapping[str, Any]:
     """A step's parameters; inline Python is also told its line, so that tracebacks point into the manifest."""
     return {**step.parameters, "line": step.line} if step.inline else step.parameters
@@ -220,17 +236,20 @@ def plan_metric(model: ModelManifest, choices: Choices, catalog: Catalog) -> Pla
     """The metric and the bytes that it reads back. Raises UserError when accuracy is asked for and cannot be had."""
     if choices.mode != "performance":
         check_accuracy_possible(model)
-    if model.metric is None:
+    wish = model.metric
+    if wish is None:
         return None
     with placed(model.origin.path, "metric", "name"):
-        found = catalog.metrics.find(model.metric.name)
+        found = catalog.metrics.find(wish.name)
+    given = wish.options
+    if wish.python is not None:
+        given = {**parameters_of(wish.python), "unit": wish.unit, "options": wish.options}
     with placed(model.origin.path, "metric", "options"):
-        options = resolve_options(f"metric {found.name!r}", found.provider.options, model.metric.options)
+        options = resolve_options(f"metric {found.name!r}", found.provider.options, given)
         locate_options(options, found.provider.options, model.origin.path.parent, catalog)
-    return PlannedMetric(
-        found.name, found.plugin, options, model.metric.target, found.provider.response(options),
-        found.provider.higher_is_better,
-    )  # fmt: skip
+        response = wish.response or found.provider.response(options)
+    higher = found.provider.higher_is_better if wish.python is None else wish.higher_is_better
+    return PlannedMetric(found.name, found.plugin, options, wish.target, response, higher)
 
 
 def check_accuracy_possible(model: ModelManifest) -> None:
@@ -320,6 +339,7 @@ def plan_host(
         audit_conf=str(choices.audit_conf.absolute()) if choices.audit_conf else "",
         blocked=tuple(blocked),
         stall_timeout_s=choices.stall_timeout_s,
+        data_dir=str(choices.data_dir.absolute()) if choices.data_dir else os.environ.get(DATA_DIR, ""),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy.typing as npt
 
@@ -38,7 +38,11 @@ class Option:
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """A model input or output: name, NumPy dtype name, shape with the batch axis first and None for free axes."""
+    """A model input or output: name, NumPy dtype name, shape with the batch axis first and None for free axes.
+
+    An empty dtype or shape is left open: by a manifest to the model, by a predictor that cannot tell. The name that a
+    manifest gives may be a place, see :func:`mlharness.tensors.own_names`.
+    """
 
     name: str
     dtype: str
@@ -119,7 +123,8 @@ class FrameworkProvider:
     its place (``{"gpu": "onnxruntime-gpu"}``); ``threads`` is the option that ``--threads`` sets. ``complexity`` is
     called once per test, on the predictor's thread, outside the timed part. ``code`` are the keys within a manifest's
     ``attributes``, joined by dots, at which the framework takes the name of Python that it will execute: a manifest
-    that has one needs trust.
+    that has one needs trust. ``endings`` are those of its files' names (``.onnx``), in lower case, by which
+    ``mlh init model`` knows whose a file is.
     """
 
     name: str
@@ -133,6 +138,7 @@ class FrameworkProvider:
     variants: Mapping[str, str] = field(default_factory=dict)
     complexity: MeasureComplexity | None = None
     code: tuple[str, ...] = ()
+    endings: tuple[str, ...] = ()
 
 
 class DataSet(Protocol):
@@ -155,11 +161,25 @@ class DataSet(Protocol):
         ...
 
 
+@runtime_checkable
 class FileDataSet(DataSet, Protocol):
     """A data set each sample of which is one file. Published manifests, whose Python opens files itself, need it."""
 
     def file(self, index: int) -> Path:
         """The file of one sample."""
+        ...
+
+
+@runtime_checkable
+class LoadingDataSet(DataSet, Protocol):
+    """A data set that is told which samples are in use: ``load`` before they are asked for, ``unload`` afterwards."""
+
+    def load(self, indices: Sequence[int]) -> None:
+        """These samples will be asked for, in this order; others only after they have been unloaded."""
+        ...
+
+    def unload(self, indices: Sequence[int]) -> None:
+        """These samples, all that were loaded, are no longer needed."""
         ...
 
 
@@ -240,7 +260,8 @@ class SourceProvider:
     ``fetch`` cannot work: it then runs in an environment that has it. ``formats`` are the values of the query
     parameter ``format``, by which the files of a zoo can be had for other frameworks. With ``md5``, both functions
     take ``md5:`` and 32 digits in the place of a sha256, too; any other source is asked for the file without a
-    checksum, and the kernel holds what it gives against the md5.
+    checksum, and the kernel holds what it gives against the md5. ``fetch_over_http`` takes the place of ``fetch`` where
+    the user allows plain http; a source that has only that is refused where the user does not.
     """
 
     scheme: str
@@ -250,6 +271,7 @@ class SourceProvider:
     framework: str = ""
     formats: tuple[str, ...] = ()
     md5: bool = False
+    fetch_over_http: Callable[[str, str | None, Callable[[int, int], None]], Path] | None = None
 
 
 @dataclass(frozen=True)

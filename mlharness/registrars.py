@@ -43,7 +43,7 @@ class Registered(Generic[P]):
 
     def answers_to(self, name: str) -> bool:
         """True when the name or an alias is this one, whatever its case, spaces, '-' and '_'."""
-        return _fold(name) in {_fold(known) for known in (self.name, *self.aliases)}
+        return fold(name) in {fold(known) for known in (self.name, *self.aliases)}
 
 
 @dataclass
@@ -71,7 +71,7 @@ class Shelf(Generic[P]):
         if not found:
             remedy = did_you_mean(name, self.names())
             if self.kind == "framework":
-                remedy += f" Its plugin may not be installed: pip install mlharness-{_fold(name)}"
+                remedy += f" Its plugin may not be installed: pip install mlharness-{fold(name)}"
             raise PluginError(f"no {self.kind} is named {name!r}", remedy)
         if len(found) > 1:
             plugins = " and ".join(sorted({entry.plugin for entry in found}))
@@ -134,6 +134,7 @@ class FrameworkRegistrar(_Registrar):
         variants: Mapping[str, str] | None = None,
         complexity: MeasureComplexity | None = None,
         code: Sequence[str] = (),
+        endings: Sequence[str] = (),
     ) -> None:
         """Provide a framework; see :class:`~mlharness.providers.FrameworkProvider`."""
         check_callable(name, load=load, version=version, devices=devices)
@@ -143,7 +144,7 @@ class FrameworkRegistrar(_Registrar):
             check_callable(name, complexity=complexity)
         provider = FrameworkProvider(
             name, load, version, devices, check_options(name, options), tuple(aliases), requirement, threads,
-            dict(variants or {}), complexity, tuple(code),
+            dict(variants or {}), complexity, tuple(code), tuple(endings),
         )  # fmt: skip
         self.catalog.frameworks.add(self.plugin, name, provider, aliases)
 
@@ -238,6 +239,6 @@ def check_options(name: str, options: Sequence[Option]) -> tuple[Option, ...]:
     return tuple(options)
 
 
-def _fold(name: str) -> str:
+def fold(name: str) -> str:
     """One spelling for 'ONNX Runtime', 'Onnxruntime' and 'onnxruntime'."""
     return re.sub(r"[\s_-]+", "", name).casefold()

@@ -14,11 +14,11 @@ from mlharness.environments.choosing import Wish, choose_environment
 from mlharness.errors import ManifestError, UserError
 from mlharness.manifest.archives import extract_member
 from mlharness.manifest.documents import DataSetManifest, ModelFile, ModelManifest
-from mlharness.manifest.files import as_uri, digest, find_source, is_md5, resolve
+from mlharness.manifest.files import as_uri, digest, find_source, is_md5, is_plain, resolve
 from mlharness.manifest.library import ManifestLibrary, is_path
 from mlharness.manifest.place import place, placed
 from mlharness.manifest.provided import check_file, check_run, refuse
-from mlharness.manifest.trust import require_trust, user_trust
+from mlharness.manifest.trust import require_trust_in_all, user_trust
 from mlharness.plan import RunPlan
 from mlharness.planning import check_device, find_framework, make_plan, wished_framework
 from mlharness.plugins import Plugins
@@ -67,7 +67,8 @@ class Request:
         if missing:  # what is wrong with the plan is told before anything is brought here
             self.plan([as_wished(wish) for wish in self.model.files])
         for interpreter, files in self.fetchers(missing, base).items():
-            job = Job("fetch", self.blocked, fetch=FetchJob(tuple(files), str(base)))
+            wanted = FetchJob(tuple(files), str(base), self.choices.allow_http)
+            job = Job("fetch", self.blocked, fetch=wanted)
             outcome = supervise.run(job, watch, log, interpreter)
             fetched |= {message["source"]: Path(message["path"]) for message in outcome.all("fetched")}
         return self.unpack([path or fetched[wish.source] for wish, path in pairs])
@@ -92,11 +93,13 @@ class Request:
     def warnings(self) -> list[str]:
         """What a reader of the figure must know of the model's files, once they are here."""
         weak = ((wish.source, self.find(wish)) for wish in self.model.files if is_md5(wish.checksum))
-        return list(dict.fromkeys(doubt_md5(source, path) for source, path in weak if path is not None))
+        plain = [doubt_http(wish.source) for wish in self.model.files if is_plain(wish.source)]
+        return list(dict.fromkeys([*plain, *(doubt_md5(source, path) for source, path in weak if path is not None)]))
 
     def find(self, wish: ModelFile) -> Path | None:
         """A model file (or its archive) when it is here already. Raises UserError as :func:`resolve` does."""
-        return resolve(wish.source, self.model.origin.path.parent, wish.checksum, self.plugins.catalog)
+        base, allow_http = self.model.origin.path.parent, self.choices.allow_http
+        return resolve(wish.source, base, wish.checksum, self.plugins.catalog, allow_http=allow_http)
 
     def wish_for(self, framework: str) -> Wish:
         """What the fetching of a file asks of its environment."""
@@ -134,6 +137,11 @@ def unpack(wish: ModelFile, path: Path) -> tuple[Path, str]:
         raise UserError(f"{wish.source} cannot be read: {error.strerror}", f"Check {path}: is it a file?") from error
 
 
+def doubt_http(source: str) -> str:
+    """The warning about a file that comes over plain http."""
+    return f"{source}: anyone on the way can change what comes over plain http; its checksum alone vouches for it"
+
+
 def doubt_md5(source: str, path: Path) -> str:
     """The warning about a file, or an archive, that only an md5 vouches for."""
     return f"{source}: md5 can be forged; the file's sha256 is {digest(path)}, write that"
@@ -158,7 +166,7 @@ def prepare(model: str, choices: Choices, plugins: Plugins, root: Path, blocked:
     check_run(found, dataset, library, chosen)
     # Whichever framework is going to run it: what a manifest is trusted with shall not depend on an option.
     code = [key for framework in plugins.catalog.frameworks for key in framework.provider.code]
-    require_trust(found, choices.trust, user_trust(), code)
+    require_trust_in_all((found, dataset), choices.trust, user_trust(), code)
     return Request(found, dataset, choices, plugins, root, blocked)
 
 

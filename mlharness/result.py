@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -147,7 +147,15 @@ def standing_warnings(plan: RunPlan, findings: Findings, shown: Measured | None)
         warnings.append(f"--count {plan.dataset.count}: the data set has {used} samples, and all are used")
     if plan.test.rules == "mlperf" and plan.dataset.count is not None:
         warnings.append(f"--count {plan.dataset.count}: MLPerf's rules ask for the whole data set")
-    return warnings
+    return warnings + version_warnings(plan, (findings.latest or {}).get("framework_version"))
+
+
+def version_warnings(plan: RunPlan, found: str | None) -> list[str]:
+    """That the framework is not of the exact version for which the model was written, which binds nobody."""
+    wish = plan.framework.manifest
+    if not wish.written_for or found is None or wish.name != plan.framework.name or wish.written_for == found:
+        return []
+    return [f"the model was written for {wish.name} {wish.written_for}, and this is {found}"]
 
 
 def describe_model(plan: RunPlan, known: Message) -> dict[str, Any]:
@@ -170,7 +178,7 @@ def describe_framework(plan: RunPlan, known: Message) -> dict[str, Any]:
         "name": plan.framework.name,
         "version": known.get("framework_version"),
         "wished": plan.framework.version,
-        "manifest": {"name": plan.framework.manifest.name, "version": plan.framework.manifest.version},
+        "manifest": asdict(plan.framework.manifest),
         "plugin": plan.framework.plugin,
         "device": plan.framework.device,
         "instances": plan.host.instances,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from generators.markdown import code, first_sentence, from_docstring, table
 from mlharness.plugins import Plugins, build_manager
-from mlharness.providers import Option
+from mlharness.providers import Option, ResponseSpec
 from mlharness.registrars import Catalog
 
 REFERENCE = ("mlharness-onnxruntime", "mlharness-vision")
@@ -77,10 +77,16 @@ def metrics() -> str:
     """Every metric, and what a response must be."""
     rows = []
     for entry in sorted(reference_catalog().metrics, key=lambda entry: entry.name):
-        response = entry.provider.response({})
-        shape = ", ".join("any" if size is None else str(size) for size in response.shape)
-        rows.append((code(entry.name), first_sentence(entry.provider.doc), f"{response.dtype} [{shape}]", entry.plugin))
+        own = entry.name == "python"
+        response = "what `response` says" if own else describe_response(entry.provider.response({}))
+        rows.append((code(entry.name), first_sentence(entry.provider.doc), response, entry.plugin))
     return table(("metric", "what it is", "response of a sample", "plugin"), rows)
+
+
+def describe_response(response: ResponseSpec) -> str:
+    """Dtype and row shape."""
+    shape = ", ".join("any" if size is None else str(size) for size in response.shape)
+    return f"{response.dtype} [{shape}]"
 
 
 def describe(option: Option) -> str:

@@ -14,6 +14,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,13 +50,14 @@ def locate(uri: str, checksum: str | None) -> Path | None:
     return path
 
 
-def fetch(uri: str, checksum: str | None, advance: Advance) -> Path:
+def fetch(uri: str, checksum: str | None, advance: Advance, allow_http: bool = False) -> Path:
     """Bring the file into the cache.
 
     Args:
-        uri: an ``https://`` address; redirects to anything else are refused.
+        uri: an ``https://`` address; redirects to anything else are refused, as is any other address.
         checksum: what the file's bytes must have, a sha256, or ``md5:`` and an md5.
         advance: told bytes so far and bytes in all (0: unknown).
+        allow_http: ``http://`` will do, too.
 
     Raises:
         UserError: the server cannot be reached, answers with an error, breaks off (what has come is kept, and the next
@@ -69,7 +71,8 @@ def fetch(uri: str, checksum: str | None, advance: Advance) -> Path:
             # Another process may have brought it while this one waited.
             found = locate(uri, checksum)
             if found is None:
-                found = _bring(uri, checksum, place, advance)
+                make = partial(ResumingDownloader, advance=advance, allow_http=allow_http)
+                found = _bring(uri, checksum, place, make)
                 _write_mark(found)
     except OSError as error:
         raise _unusable_cache(place, error) from error
@@ -90,13 +93,13 @@ def cached_path(uri: str, checksum: str | None) -> Path:
     return cache_dir() / "files" / digits
 
 
-def _bring(uri: str, checksum: str, place: Path, advance: Advance) -> Path:
+def _bring(uri: str, checksum: str, place: Path, make: MakeDownloader) -> Path:
     """Download a file to where it is kept; of an md5, note there what its sha256 is."""
     if not is_md5(checksum):
-        _retrieve(uri, checksum, place, advance)
+        _retrieve(uri, checksum, place, make)
         return place
     fetched = place.with_name(f"{place.name}.file")
-    _retrieve(uri, checksum, fetched, advance)
+    _retrieve(uri, checksum, fetched, make)
     path = place.with_name(digest(fetched))
     fetched.replace(path)
     temporary = place.with_name(f"{place.name}.{os.getpid()}")
@@ -114,7 +117,7 @@ def _read_reference(place: Path) -> Path | None:
     return place.with_name(noted) if _DIGITS["sha256"].match(noted) else None
 
 
-def _retrieve(uri: str, checksum: str, path: Path, advance: Advance) -> None:
+def _retrieve(uri: str, checksum: str, path: Path, make: MakeDownloader) -> None:
     """Download to a temporary file, verify, rename. Raises UserError for all that can go wrong on the way."""
     import pooch
     import requests
@@ -122,14 +125,17 @@ def _retrieve(uri: str, checksum: str, path: Path, advance: Advance) -> None:
     # pooch announces each download on standard error; the runner reports progress itself.
     pooch.get_logger().setLevel("WARNING")
     algorithm, digits = algorithm_of(checksum)
-    downloader = ResumingDownloader(path.with_name(f"{path.name}.part"), advance, algorithm)
+    downloader = make(path.with_name(f"{path.name}.part"), algorithm)
     try:
         pooch.retrieve(uri, f"{algorithm}:{digits}", path.name, path.parent, downloader=downloader)
     except requests.HTTPError as error:
         said = f"{error.response.status_code} {error.response.reason}" if error.response is not None else str(error)
         raise UserError(f"{uri}: the server answers {said}", "Check the address in the manifest.") from error
     except requests.exceptions.InvalidSchema as error:
-        raise UserError(f"{uri} leads to an address that is not https", "Use the file's final address.") from error
+        raise UserError(
+            f"{uri} leads to an address that is not https",
+            "Use the file's final address, or allow plain http with --allow-http.",
+        ) from error
     except requests.RequestException as error:
         raise UserError(f"{uri}: {_reason(error, downloader)}", _again(downloader)) from error
     except ValueError as error:  # what pooch raises for a wrong checksum, after deleting the file
@@ -144,19 +150,20 @@ class ResumingDownloader:
 
     Args:
         part: holds what has come so far; it outlives a failed attempt.
-        advance: told bytes so far and bytes in all (0: unknown).
         algorithm: of :attr:`found`, as hashlib names it.
+        advance: told bytes so far and bytes in all (0: unknown).
+        allow_http: plain http will do.
     """
 
-    def __init__(self, part: Path, advance: Advance, algorithm: str = "sha256") -> None:
+    def __init__(self, part: Path, algorithm: str, advance: Advance, allow_http: bool = False) -> None:
         self.part = part
         self.found = ""
         """The hash of what came."""
-        self._advance, self._algorithm = advance, algorithm
+        self._algorithm, self._advance, self._allow_http = algorithm, advance, allow_http
 
     def __call__(self, url: str, output_file: str, pooch: Any, check_only: bool = False) -> None:
         """Download ``url`` to ``output_file``. Raises requests' exceptions."""
-        with open_session() as session:
+        with open_session(self._allow_http) as session:
             hashed = self._receive(session, url)
         self.found = hashed
         self.part.replace(output_file)
@@ -194,8 +201,11 @@ class ResumingDownloader:
         return session.get(url, headers=headers, timeout=_TIMEOUT_S, stream=True)
 
 
-def open_session() -> requests.Session:
-    """A session that speaks https only, in redirects too, and tries again when a server is busy."""
+MakeDownloader = Callable[[Path, str], ResumingDownloader]
+
+
+def open_session(allow_http: bool = False) -> requests.Session:
+    """A session that speaks https only, unless plain http is allowed, and asks a busy server again."""
     import requests
     from requests.adapters import HTTPAdapter
     from urllib3.util import Retry
@@ -203,7 +213,8 @@ def open_session() -> requests.Session:
     session = requests.Session()
     session.adapters.clear()
     busy = Retry(3, connect=0, read=0, backoff_factor=0.5, status_forcelist=(429, 502, 503, 504), raise_on_status=False)
-    session.mount("https://", HTTPAdapter(max_retries=busy))
+    for scheme in ("https://", "http://") if allow_http else ("https://",):
+        session.mount(scheme, HTTPAdapter(max_retries=busy))
     return session
 
 

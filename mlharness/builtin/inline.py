@@ -1,4 +1,4 @@
-"""The step ``python``: Python of the manifest itself, run in the runner, in a module that belongs to the run.
+"""The step, data-set kind and metric ``python``: Python of the manifest itself, in the runner, in a module of the run.
 
 The code is compiled with the manifest's file name and line numbers, so that a traceback points into the YAML. All
 blocks of a manifest share one module: what ``preprocess`` leaves in a global, ``postprocess`` sees.
@@ -6,72 +6,27 @@ blocks of a manifest share one module: what ``preprocess`` leaves in a global, `
 
 from __future__ import annotations
 
-import ast
 import types
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
 from mlharness import hookimpl
+from mlharness.builtin import inline_dataset, inline_metric, published
+from mlharness.builtin.inline_code import compile_inline, find_function
 from mlharness.errors import UserError
 from mlharness.providers import Array, Arrays, Context, Option, StepFunction
-from mlharness.registrars import StepRegistrar
+from mlharness.registrars import DataSetRegistrar, MetricRegistrar, StepRegistrar
 
 InlineFunction = Callable[[Context, Any], Any]
 Stage = Literal["preprocess", "postprocess"]
 
 
-def compile_inline(
-    source: str, filename: str, line: int, namespace: types.ModuleType | None = None
-) -> types.ModuleType:
-    """Run a block of a manifest's Python once, in a module.
-
-    Args:
-        source: the block.
-        filename: the manifest, for tracebacks.
-        line: the 1-based line of the manifest on which the block begins.
-        namespace: the module of the manifest's other blocks; None makes a new one. It stands in no ``sys.modules``,
-            and lives as long as something refers to it.
-
-    Raises:
-        UserError: the block does not parse, or imports a package that is not installed.
-        Exception: whatever the block itself raises.
-    """
-    module = types.ModuleType("manifest_code") if namespace is None else namespace
-    module.__file__ = filename
-    code = compile_at(source, filename, line)
-    try:
-        exec(code, module.__dict__)  # noqa: S102  # the step's purpose; planning has asked for trust
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"{filename}: its Python needs the package {error.name!r}, which is not installed",
-            f"Install it, and name it under requires in the manifest. ({error})",
-        ) from error
-    return module
-
-
-def compile_at(source: str, filename: str, line: int) -> types.CodeType:
-    """The code of a block whose first line is that line of the file. Raises UserError when it does not parse."""
-    try:
-        with warnings.catch_warnings():
-            # Lines in warnings of the compiler would be those of the block, not of the file.
-            warnings.simplefilter("ignore")
-            tree = ast.parse(source, filename)
-            return compile(ast.increment_lineno(tree, line - 1), filename, "exec", dont_inherit=True)
-    except SyntaxError as error:
-        at = line + max(error.lineno or 1, 1) - 1
-        raise UserError(f"{filename}:{at}: {error.msg}", "Correct the manifest's Python.") from error
-    except (ValueError, RecursionError, MemoryError) as error:  # NUL bytes; nested deeper than the compiler goes
-        raise UserError(
-            f"{filename}:{line}: {str(error) or type(error).__name__}", "Correct the manifest's Python."
-        ) from error
-
-
 def make_python(
     source: str,
     line: int = 1,
+    convention: str = "arrays",
     *,
     stage: Stage,
     filename: str = "<manifest>",
@@ -83,11 +38,13 @@ def make_python(
     array, or a tuple of its arrays when there are several; it returns an array, or a tuple of one array per input.
     ``postprocess`` gets the list of a batch's output arrays, batch axis first; it returns one entry per sample, in
     order: anything that NumPy makes an array of, or text or bytes, which become uint8. Arrays keep their dtype.
+    With the convention ``published``, ``preprocess`` gets the sample's index as text, and what ``postprocess`` returns
+    becomes flat float32.
     """
     module = compile_inline(source, filename, line, namespace)
-    function = module.__dict__.get(stage)
-    if not callable(function):
-        raise UserError(f"{filename}:{line}: the block does not define {stage}(ctx, data)", "Define that function.")
+    function = find_function(module, stage, "ctx, data", filename, line)
+    if convention == "published":
+        return published.adapt_preprocess(function) if stage == "preprocess" else published.adapt_postprocess(function)
     return adapt_preprocess(function) if stage == "preprocess" else adapt_postprocess(function)
 
 
@@ -154,4 +111,22 @@ def to_array(value: object, function: str) -> Array:
 def mlh_register_steps(registrar: StepRegistrar) -> None:
     source = Option("source", "string", "Python that defines preprocess or postprocess.", required=True)
     line = Option("line", "integer", "The line of the manifest on which the source begins.", default=1)
-    registrar.step("python", make_python, parameters=(source, line), serial=True)
+    convention = Option(
+        "convention", "string", "What the functions get and return.", default="arrays", choices=("arrays", "published")
+    )
+    registrar.step("python", make_python, parameters=(source, line, convention), serial=True)
+
+
+@hookimpl
+def mlh_register_datasets(registrar: DataSetRegistrar) -> None:
+    registrar.dataset("python", open=inline_dataset.open_python, options=inline_dataset.OPTIONS)
+
+
+@hookimpl
+def mlh_register_metrics(registrar: MetricRegistrar) -> None:
+    registrar.metric(
+        "python",
+        score=inline_metric.score_python,
+        response=inline_metric.response_python,
+        options=inline_metric.OPTIONS,
+    )

@@ -20,6 +20,9 @@ class NullPredictor:
     def __init__(self, model: Model, largest_batch: int) -> None:
         if not model.inputs or not model.outputs:
             raise UserError(f"{model.name}: the null framework needs declared inputs and outputs", "Add both.")
+        for spec in (*model.inputs, *model.outputs):
+            if not spec.dtype or not spec.shape:
+                raise UserError(f"{model.name}: the null framework does not know {spec.name!r}", "Add dtype and shape.")
         self.inputs: Sequence[TensorSpec] = model.inputs
         self.outputs: Sequence[TensorSpec] = model.outputs
         self._first = model.inputs[0].name

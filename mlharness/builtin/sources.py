@@ -1,8 +1,10 @@
-"""Where files come from: inside an installed package (pkg), this machine (file), and the web (https)."""
+"""Where files come from: inside an installed package (pkg), this machine (file), and the web (https, http)."""
 
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -70,4 +72,9 @@ def locate_on_disk(uri: str, sha256: str | None) -> Path | None:
 def mlh_register_sources(registrar: SourceRegistrar) -> None:
     registrar.source(SourceProvider("pkg", locate_in_package))
     registrar.source(SourceProvider("file", locate_on_disk))
-    registrar.source(SourceProvider("https", download.locate, download.fetch, digest_required=True, md5=True))
+    plainly = partial(download.fetch, allow_http=True)
+    https = SourceProvider(
+        "https", download.locate, download.fetch, digest_required=True, md5=True, fetch_over_http=plainly
+    )
+    registrar.source(https)
+    registrar.source(replace(https, scheme="http", fetch=None))

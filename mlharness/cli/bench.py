@@ -10,6 +10,7 @@ import click
 
 from mlharness.cli.exits import ExitCode, worst
 from mlharness.cli.options import (
+    allow_http_option,
     block_option,
     complete_datasets,
     complete_framework_options,
@@ -41,6 +42,7 @@ class _Amount(click.FloatRange):
 _AT_LEAST_1 = click.IntRange(min=1, max=2**63 - 1)  # LoadGen's integers
 _POSITIVE = _Amount(min=0, min_open=True, max=1e9)  # more would overflow as LoadGen's nanoseconds
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 def _choice(values: Sequence[str]) -> click.Choice[str]:
@@ -49,6 +51,7 @@ def _choice(values: Sequence[str]) -> click.Choice[str]:
 
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--dataset", metavar="NAME", shell_complete=complete_datasets, help="Data set, by name or path."),
+    click.option("--data-dir", type=_FOLDER, metavar="DIR", help="Where the data set's files are; else DATA_DIR."),
     framework_option,
     click.option("--scenario", type=_choice(SCENARIOS), default="SingleStream", show_default=True, help="LoadGen's."),
     click.option("--mode", type=_choice(MODES), default="performance", show_default=True, help="LoadGen's, or both."),
@@ -87,6 +90,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--audit-conf", type=_FILE, help="LoadGen's audit.config."),
     click.option("--system-description", type=_FILE, help="JSON with MLPerf's fields that only people know."),
     click.option("--trust", is_flag=True, help="Let the manifest's Python be executed, now and later."),
+    allow_http_option,
     click.option("--stall-timeout", type=_POSITIVE, metavar="S", help="End a run that shows no progress for so long."),
     click.option("--output", "root", type=click.Path(path_type=Path), help="Folder for run directories."),
     click.option("--dry-run", is_flag=True, help="Print the plan, run nothing."),
@@ -170,7 +174,9 @@ def _run(request: Request, repeat: int, quality: tuple[str | None, int], plugins
         result, good = attempt(lambda: _bench(request, made, plugins, output), *quality, output.note)
         results.append(result)
         codes.append(exit_code_of(result) if good else ExitCode.FAILED)
-        if not output.json:
+        if output.json:
+            output.warn(result["warnings"])  # who reads only the figure out of the document shall see them, too
+        else:
             from mlharness.cli.summary import show_result  # not before the run: nobody waits for a table meanwhile
 
             show_result(output, result, request.root / result["run_id"])

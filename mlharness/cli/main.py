@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "doctor": "Check this host, plugins and frameworks before a run.",
     "env": "Make and export environments for frameworks and their versions.",
     "init": "Write the beginning of a plugin.",
+    "manifest": "Upgrade a manifest of the published MLHarness format.",
     "models": "List models, or show one.",
     "plugins": "List plugins: what each provides, and what is wrong with it.",
     "trust": "List or withdraw the trust given to manifests' Python.",

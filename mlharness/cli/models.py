@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from mlharness.cli.options import (
+    allow_http_option,
     block_option,
     complete_frameworks,
     device_option,
@@ -49,9 +50,12 @@ def show(model: str, block: Sequence[str], output: Output) -> None:
 @device_option
 @framework_option
 @click.option("--trust", is_flag=True, help="Let the manifest's Python be executed, now and later.")
+@allow_http_option
 @block_option
 @output_options
-def inspect(model: str, device: str, framework: str | None, trust: bool, block: Sequence[str], output: Output) -> None:
+def inspect(
+    model: str, device: str, framework: str | None, trust: bool, allow_http: bool, block: Sequence[str], output: Output
+) -> None:
     """Load MODEL once and show its inputs and outputs, the framework's version and its devices."""
     from mlharness.choices import Choices
     from mlharness.cli.discovery import discover
@@ -63,7 +67,7 @@ def inspect(model: str, device: str, framework: str | None, trust: bool, block: 
     from mlharness.supervise import Watch
 
     plugins = discover(block)
-    choices = Choices(device=device, framework=framework, trust=trust)
+    choices = Choices(device=device, framework=framework, trust=trust, allow_http=allow_http)
     try:
         request = prepare(model, choices, plugins, runs_dir(), tuple(block))
         found = inspect_model(request, Watch())

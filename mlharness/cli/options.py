@@ -114,6 +114,11 @@ device_option: Callable[[F], F] = click.option(
 )  # fmt: skip
 
 
+allow_http_option: Callable[[F], F] = click.option(
+    "--allow-http", is_flag=True, help="Fetch files over plain http, too; their checksums are checked all the same.",
+)  # fmt: skip
+
+
 def _devices() -> list[str]:
     from mlharness.gpu import all_gpus
 

@@ -79,10 +79,13 @@ def figure(result: Mapping[str, Any]) -> str:
 
 def accuracy(found: Mapping[str, Any]) -> str:
     """The score, how sure it is, and whether it meets its target."""
-    text = f"{found['metric']} {found['value']:.2f} {found['unit']}, n = {found['n']}"
+    # A plain number is mostly a share, as DICE, of which MLPerf's scripts print five digits.
+    digits = 2 if found["unit"] else 5
+    shown = f"{found['value']:.{digits}f} {found['unit']}".rstrip()
+    text = f"{found['metric']} {shown}, n = {found['n']}"
     if found["interval"]:
         low, high = found["interval"]
-        text += f", 95 % interval {low:.2f} to {high:.2f}"
+        text += f", 95 % interval {low:.{digits}f} to {high:.{digits}f}"
     if found["details"]:
         text += f" ({', '.join(f'{name} {value:.4g}' for name, value in found['details'].items())})"
     if found["passed"] is None:

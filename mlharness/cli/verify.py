@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 from mlharness.cli.exits import ExitCode
-from mlharness.cli.options import block_option, complete_datasets, device_option, model_argument, output_options
+from mlharness.cli.options import (
+    allow_http_option,
+    block_option,
+    complete_datasets,
+    device_option,
+    model_argument,
+    output_options,
+)
 from mlharness.cli.output import Output
 
 if TYPE_CHECKING:
@@ -25,6 +33,7 @@ if TYPE_CHECKING:
 )
 @device_option
 @click.option("--trust", is_flag=True, help="Let the manifest's Python be executed, now and later.")
+@allow_http_option
 @block_option
 @output_options
 def command(
@@ -35,6 +44,7 @@ def command(
     tolerance: float | None,
     device: str,
     trust: bool,
+    allow_http: bool,
     block: Sequence[str],
     output: Output,
 ) -> ExitCode:
@@ -52,13 +62,11 @@ def command(
 
     plugins = discover(block)
     try:
+        asked = Choices(dataset=dataset, device=device, trust=trust, allow_http=allow_http)
         requests = [
-            prepare(
-                model, Choices(dataset=dataset, framework=name, device=device, trust=trust), plugins, runs_dir(),
-                tuple(block),
-            )
+            prepare(model, replace(asked, framework=name), plugins, runs_dir(), tuple(block))
             for name in split_frameworks(frameworks)
-        ]  # fmt: skip
+        ]
         reference, *others = [answer(request, count or SAMPLES, make_watch(output)) for request in requests]
         output.warn(dict.fromkeys(warning for request in requests for warning in request.warnings()))
     except PluginError as error:

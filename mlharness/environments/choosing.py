@@ -43,15 +43,16 @@ def choose_environment(wish: Wish) -> str:
     A framework that no distribution carries is a part of its plugin, and runs here.
 
     Raises:
-        UserError: neither this environment nor a created one will do; the remedy is the command that makes one.
+        UserError: neither this environment nor a created one will do; the remedy is the commands that mend or make one.
     """
     if not wish.framework.requirement:
+        if missing := missing_here(wish):
+            raise UserError(f"what the manifest requires is not installed here: {', '.join(missing)}", pip(missing))
         return sys.executable
     version = installed_version(wish.framework)
-    if version is not None and within(wish, version):
-        missing = unmet(wish.requires, packages_here(), platform.python_version()) if wish.requires else []
-        if not missing:
-            return sys.executable
+    missing = missing_here(wish)
+    if version is not None and within(wish, version) and not missing:
+        return sys.executable
     stale, here = [], members()
     for record in environments():
         if not fits(wish, record, here):
@@ -60,7 +61,20 @@ def choose_environment(wish: Wish) -> str:
         if not told:
             return record.interpreter
         stale.append(f"the environment {record.name} is not used, since {'; '.join(told)}")
-    raise UserError(refusal(wish, version, stale), f"Run: {wish.command}")
+    fits_here = version is not None and within(wish, version)
+    raise UserError(
+        refusal(wish, version, stale), f"{pip(missing)} Or: {wish.command}" if fits_here else f"Run: {wish.command}"
+    )
+
+
+def missing_here(wish: Wish) -> list[str]:
+    """What the manifests require and this environment has not."""
+    return unmet(wish.requires, packages_here(), platform.python_version()) if wish.requires else []
+
+
+def pip(missing: Sequence[str]) -> str:
+    """The remedy that installs packages into this environment."""
+    return f"Run: {shlex.join(['pip', 'install', *missing])}"
 
 
 def fits(wish: Wish, record: Record, here: Collection[str]) -> bool:
@@ -106,7 +120,7 @@ def refusal(wish: Wish, version: str | None, stale: Sequence[str]) -> str:
     elif not within(wish, version):
         here = f"{asked} is asked for, and here is {version}"
     else:
-        missing = unmet(wish.requires, packages_here(), platform.python_version())
+        missing = missing_here(wish)
         here = f"{asked} is here, and what the manifest requires is not: {', '.join(missing)}"
     return "; ".join([here, *(stale or ["no created environment has it"])])
 

@@ -8,9 +8,10 @@ at once. A folder without a record is removed and made anew; whoever makes it ho
 from __future__ import annotations
 
 import json
+import re
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -154,7 +155,22 @@ def fill(folder: Path, order: Order, requires: tuple[str, ...], telling: Telling
     run([str(order.python), "-I", "-m", "venv", "--without-pip", str(folder)], f"making {folder}", telling.line)
     for words in order.commands(requires):
         telling.stage(f"pip install {' '.join(words)}")
-        pip(folder / "bin" / "python", ["install", *words], f"pip install for {order.name}", telling.line)
+        try:
+            pip(folder / "bin" / "python", ["install", *words], f"pip install for {order.name}", telling.line)
+        except UserError as error:
+            raise blame_requirement(error, requires) from error
+
+
+def blame_requirement(error: UserError, requires: Sequence[str]) -> UserError:
+    """What pip could not do; when one of the requirements cannot be had, with that named before pip's own words."""
+    for one in requires:
+        name = re.escape(Requirement(one).name)
+        if re.search(rf"(No matching distribution found for|the requirement) {name}(?![\w.-]*\w)", error.message):
+            return UserError(
+                f"there is no {one}, which is required: {error.message}",
+                "Correct requires in the manifest, or --requires; -v shows all that pip says.",
+            )
+    return error
 
 
 def describe(folder: Path, order: Order, requires: tuple[str, ...]) -> Record:

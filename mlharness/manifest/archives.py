@@ -1,22 +1,26 @@
 """One file out of an archive (zip, tar, or tar with gzip, bzip2 or xz), kept in the cache under the archive's sha256.
 
 An archive comes from somewhere else, so nothing that it says is followed: one with an entry that would leave its folder
-is refused whole, links and devices are never made, and no more bytes are written than the entry declares.
+is refused whole, links and devices are never made, no more bytes are written than the entry declares and the disk has,
+and no list of entries or header is read that claims more memory than one of a model needs.
 """
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import lzma
 import secrets
+import shutil
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, TypeAlias
+from typing import IO, Any, TypeAlias, cast
 
 from mlharness.errors import UserError, did_you_mean
 from mlharness.manifest.files import digest
@@ -28,6 +32,10 @@ archive of zeros can claim, whose entries must be unpacked to find the next."""
 
 MAX_ENTRIES = 100_000
 """Archives of models hold a handful; a hostile one can list more entries than memory holds."""
+
+MAX_READ = 16 << 20
+"""The most that is read at once: a zip's list of entries, or one header of a tar, which are as long as they claim. The
+list of :data:`MAX_ENTRIES` entries is that large."""
 
 _CHUNK = 1 << 20
 _ZIP = (b"PK\3\4", b"PK\5\6")
@@ -58,6 +66,26 @@ class Entry:
 Entries: TypeAlias = "Iterable[Entry]"
 
 
+class Bounded:
+    """A file that gives nobody more than :data:`MAX_READ` bytes at once; all but reading is the file's own.
+
+    ``zipfile`` and ``tarfile`` read as much as the archive claims, into memory.
+    """
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def read(self, size: int = -1) -> bytes:
+        """As of a file. Raises ValueError for more than there may be."""
+        data: bytes = self._file.read(MAX_READ + 1 if size < 0 else min(size, MAX_READ + 1))
+        if len(data) > MAX_READ:
+            raise ValueError(f"it has a list of entries or a header of more than {MAX_READ >> 20} MiB")
+        return data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
 def extract_member(archive: Path, source: str, sha256: str, member: str) -> Path:
     """The file that holds one member of an archive; it is extracted when it is not in the cache yet.
 
@@ -86,8 +114,19 @@ def extract_member(archive: Path, source: str, sha256: str, member: str) -> Path
         if stream is None:
             raise UserError(f"{source}: {member} is no regular file", "Name a file inside the archive.")
         with stream:
+            check_space(target, found, source)
             write_whole(target, copy(stream, found, source))
     return target
+
+
+def check_space(target: Path, entry: Entry, source: str) -> None:
+    """Raise UserError when the disk cannot hold an entry: a small archive can fill any disk with zeros."""
+    free = shutil.disk_usage(target.parent).free
+    if entry.size > free:
+        raise UserError(
+            f"{source}: {entry.name} has {entry.size:,} bytes, and {target.parent} has {free:,} left",
+            "Free some space, or move the cache with MLH_CACHE_DIR.",
+        )
 
 
 def inner_path(name: str, source: str) -> str:
@@ -104,12 +143,30 @@ def inner_path(name: str, source: str) -> str:
 @contextmanager
 def open_archive(archive: Path, source: str) -> Iterator[Entries]:
     """The archive's entries, each of which can be opened as long as the context lasts."""
-    with _reading(source):
-        with archive.open("rb") as file:
-            is_zip = file.read(4) in _ZIP
-        opened = zipfile.ZipFile(archive) if is_zip else tarfile.open(archive)  # noqa: SIM115  # closed just below
-    with opened:
+    with ExitStack() as stack:
+        with _reading(source):
+            file = stack.enter_context(archive.open("rb"))
+            begins = file.read(6)
+            file.seek(0)
+            opened: zipfile.ZipFile | tarfile.TarFile
+            if begins[:4] in _ZIP:
+                opened = zipfile.ZipFile(Bounded(file))
+            else:
+                unpacked = stack.enter_context(unpacking(file, begins))
+                opened = tarfile.TarFile(fileobj=Bounded(unpacked))
+        stack.enter_context(opened)
         yield zip_entries(opened) if isinstance(opened, zipfile.ZipFile) else tar_entries(opened)
+
+
+def unpacking(file: IO[bytes], begins: bytes) -> IO[bytes]:
+    """The file without its compression, which its first bytes tell."""
+    if begins.startswith(b"\x1f\x8b"):
+        return cast("IO[bytes]", gzip.GzipFile(fileobj=file))
+    if begins.startswith(b"BZh"):
+        return bz2.BZ2File(file)
+    if begins.startswith((b"\xfd7zXZ\0", b"\x5d\0\0")):  # xz, and the older format of lzma
+        return lzma.LZMAFile(file)
+    return file
 
 
 def zip_entries(archive: zipfile.ZipFile) -> Iterator[Entry]:
@@ -123,8 +180,10 @@ def zip_entries(archive: zipfile.ZipFile) -> Iterator[Entry]:
 
 
 def tar_entries(archive: tarfile.TarFile) -> Iterator[Entry]:
-    """Everything but the folders of a tar archive."""
-    for info in archive:
+    """Everything but the folders of a tar archive. Raises ValueError for too many of either."""
+    for number, info in enumerate(archive, start=1):
+        if number > MAX_ENTRIES:
+            raise ValueError(f"it holds more than {MAX_ENTRIES} files and folders")
         if not info.isdir():
             refused = "" if info.isreg() else "a link" if info.islnk() or info.issym() else "a device"
             yield Entry(info.name, info.size, refused, partial(archive.extractfile, info), partial(read_on, archive))
@@ -143,10 +202,10 @@ def find(entries: Entries, source: str, member: str, name: str) -> Entry:
     by_name: dict[str, Entry] = {}
     total = 0
     with _reading(source):
-        for entry in entries:
+        for number, entry in enumerate(entries, start=1):
             by_name[inner_path(entry.name, source)] = entry  # of two of one name, the last, as unpacking would leave
             total += entry.size
-            if total > MAX_BYTES or len(by_name) > MAX_ENTRIES:
+            if total > MAX_BYTES or number > MAX_ENTRIES:
                 raise UserError(
                     f"{source} holds more than {MAX_BYTES >> 30} GiB or {MAX_ENTRIES} files, and is not unpacked",
                     "Extract the model's file yourself, and name it in the manifest.",

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from mlharness.providers import TensorSpec
+from mlharness.providers import ResponseSpec, TensorSpec
+from mlharness.registrars import fold
 
 MD5 = "md5:"
 """What a checksum begins with that is an md5; any other is a sha256."""
@@ -40,16 +41,25 @@ class Step:
     @property
     def inline(self) -> bool:
         """True when the step is Python of the manifest itself, which needs trust."""
-        return self.name == "python"
+        return fold(self.name) == "python"
+
+    @property
+    def published(self) -> bool:
+        """True for Python of the published manifests' convention, which opens samples itself."""
+        return self.inline and self.parameters.get("convention") == "published"
 
 
 @dataclass(frozen=True)
 class FrameworkWish:
-    """The framework that a manifest is for; ``version`` is a PEP 440 range, empty when any will do."""
+    """The framework that a manifest is for; ``version`` is a PEP 440 range, empty when any will do.
+
+    ``written_for`` is the exact version that the author had, if known, which does not bind.
+    """
 
     name: str
     version: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    written_for: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,11 +82,23 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class MetricWish:
-    """The accuracy metric, its options, and the target (None: no target; the figure is only reported)."""
+    """The accuracy metric, its options, and the target (None: no target; the figure is only reported).
+
+    One that is Python of the manifest itself is named ``python``, and says what a named metric's plugin knows.
+    """
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
     target: float | None = None
+    python: Step | None = None
+    response: ResponseSpec | None = None
+    unit: str = ""
+    higher_is_better: bool = True
+
+    @property
+    def inline(self) -> bool:
+        """True when the metric is Python of the manifest itself, which needs trust."""
+        return fold(self.name) == "python"
 
 
 @dataclass(frozen=True)
@@ -140,8 +162,9 @@ class ModelManifest:
 
     @property
     def inline(self) -> bool:
-        """True when any step is the manifest's own Python."""
-        return any(step.inline for step in (*self.preprocess, *self.postprocess))
+        """True when any step, or the metric, is the manifest's own Python."""
+        own = (*self.preprocess, *self.postprocess, *((self.metric,) if self.metric else ()))
+        return any(part.inline for part in own)
 
 
 @dataclass(frozen=True)
@@ -158,3 +181,10 @@ class DataSetManifest:
     options: Mapping[str, Any] = field(default_factory=dict)
     requires: tuple[str, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    lines: Mapping[str, int] = field(default_factory=dict)
+    """For Python of the manifest itself: the 1-based line on which the source of each option begins."""
+
+    @property
+    def inline(self) -> bool:
+        """True when the data set is Python of the manifest itself, which needs trust."""
+        return fold(self.provider) == "python"

@@ -24,6 +24,7 @@ def resolve(
     catalog: Catalog,
     fetch: bool = False,
     advance: Callable[[int, int], None] = lambda done, total: None,
+    allow_http: bool = False,
 ) -> Path | None:
     """The local file that a manifest means.
 
@@ -34,26 +35,28 @@ def resolve(
         catalog: holds the sources.
         fetch: bring a file that is not here; only a runner does that.
         advance: told bytes so far and bytes in all (0: unknown) while a file is fetched.
+        allow_http: the user allows plain http.
 
     Returns:
         The file; None when it has yet to be fetched and ``fetch`` is false.
 
     Raises:
-        UserError: no source knows the scheme, a checksum is missing or differs, the file is missing and cannot be
-            fetched, or fetching it failed.
+        UserError: no source knows the scheme, plain http is not allowed, a checksum is missing or differs, the file is
+            missing and cannot be fetched, or fetching it failed.
     """
     uri = as_uri(source, base)
-    provider = check_source(source, base, checksum, catalog)
+    provider = check_source(source, base, checksum, catalog, allow_http)
+    fetch_it = (provider.fetch_over_http if allow_http else None) or provider.fetch
     # A source that knows nothing of md5 is asked for the file as it is, which is then held against it here.
     told = checksum if provider.md5 or not is_md5(checksum) else None
     found = provider.locate(uri, told)
     if found is None:
-        if provider.fetch is None:
-            looked = uri if _SCHEME.match(source) else base.absolute() / source
+        if fetch_it is None:
+            looked = uri if is_uri(source) else base.absolute() / source
             raise UserError(f"there is no file {source} (looked for {looked})", "Check the path in the manifest.")
         if not fetch:
             return None
-        found = provider.fetch(uri, told, advance)
+        found = fetch_it(uri, told, advance)
     return found if told == checksum else verify(found, checksum, source)
 
 
@@ -80,9 +83,16 @@ def locate_here(source: str, base: Path, catalog: Catalog) -> Path:
     return found
 
 
-def check_source(source: str, base: Path, checksum: str | None, catalog: Catalog) -> SourceProvider:
+def check_source(
+    source: str, base: Path, checksum: str | None, catalog: Catalog, allow_http: bool = False
+) -> SourceProvider:
     """The source that a file comes from, whether or not it is there. Raises UserError as :func:`resolve` does."""
     provider = find_source(source, as_uri(source, base), catalog)
+    if provider.fetch is None and provider.fetch_over_http is not None and not allow_http:
+        raise UserError(
+            f"{source}: files are not fetched over plain {provider.scheme}://, which anyone on the way can change",
+            "Use the https:// address, or allow it with --allow-http.",
+        )
     if provider.digest_required and checksum is None:
         raise UserError(f"{source} has no sha256", f"Add the file's sha256: {provider.scheme}:// needs it.")
     if provider.digest_required and is_md5(checksum) and not provider.md5:
@@ -90,11 +100,16 @@ def check_source(source: str, base: Path, checksum: str | None, catalog: Catalog
     return provider
 
 
+def is_uri(source: str) -> bool:
+    """True for a URI, false for a path."""
+    return _SCHEME.match(source) is not None
+
+
 def as_uri(source: str, base: Path) -> str:
     """The source itself when it is a URI; for a path, the ``file://`` URI of the path from ``base``."""
     if "\0" in source:
         raise UserError(f"{source!r} holds a NUL character", "Correct the path in the manifest.")
-    return source if _SCHEME.match(source) else (base.absolute() / source).as_uri()
+    return source if is_uri(source) else (base.absolute() / source).as_uri()
 
 
 def find_source(source: str, uri: str, catalog: Catalog) -> SourceProvider:
@@ -102,16 +117,15 @@ def find_source(source: str, uri: str, catalog: Catalog) -> SourceProvider:
     match = _SCHEME.match(uri)
     assert match is not None, "as_uri gives a URI"
     scheme = match[1].lower()
-    # A plugin may provide plain http; without one, the way out is not another name but another scheme.
-    if scheme == "http" and "http" not in catalog.sources.names():
-        raise UserError(
-            f"{source}: files are not fetched over plain http://, which anyone on the way can change",
-            "Use the https:// address.",
-        )
     try:
         return catalog.sources.find(scheme).provider
     except PluginError as error:
         raise PluginError(f"{source}: {error.message}", error.remedy) from error
+
+
+def is_plain(source: str) -> bool:
+    """True for what comes over plain http."""
+    return source[:7].lower() == "http://"
 
 
 def is_md5(checksum: str | None) -> bool:

@@ -10,8 +10,9 @@ from typing import Literal
 
 from mlharness.errors import ManifestError, PluginError, UserError, did_you_mean
 from mlharness.manifest.documents import DataSetManifest, ModelManifest
-from mlharness.manifest.located import Located, read_located
+from mlharness.manifest.located import Located
 from mlharness.manifest.place import place
+from mlharness.manifest.published.upgrade import read_upgraded
 from mlharness.manifest.reading import make_manifest, read_manifest
 from mlharness.registrars import Catalog
 
@@ -44,7 +45,7 @@ class Shipped:
     def located(self) -> Located | ManifestError:
         """The parsed file, or why it cannot be parsed."""
         try:
-            return read_located(self.path)
+            return read_upgraded(self.path)
         except ManifestError as error:
             return error
 

@@ -12,11 +12,14 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import yaml
 
 from mlharness.errors import ManifestError
+
+if TYPE_CHECKING:
+    from mlharness.manifest.problems import Problem
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 50
@@ -56,6 +59,9 @@ class Located:
         data: the file's mapping, as plain data.
         keys: the place of each key, by the path of the key.
         values: the place of each value, by the path of its key.
+        origins: for a file of the published format, which is read as one of ours: the file's own path of each key.
+        problems: what is wrong with it as a file of that format; ``data`` is then what the file holds.
+        warnings: what of it is deprecated, or read otherwise than it is written.
     """
 
     path: Path
@@ -63,6 +69,9 @@ class Located:
     data: dict[str, Any]
     keys: Mapping[KeyPath, Place]
     values: Mapping[KeyPath, Place]
+    origins: Mapping[KeyPath, KeyPath] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
 
     def place(self, key: KeyPath) -> Place:
         """Where a value stands; for what is not there, where the nearest thing around it stands."""
@@ -73,6 +82,13 @@ class Located:
     def line(self, key: KeyPath) -> int:
         """The 1-based line of a key, or of a list's item; for what is not there, of the nearest thing around it."""
         return self.keys[key].line if key in self.keys else self.place(key).line
+
+    def origin(self, key: KeyPath) -> KeyPath:
+        """What the file itself calls a key, for messages."""
+        if not self.origins:
+            return key
+        known = next(length for length in range(len(key), -1, -1) if key[:length] in self.origins)
+        return (*self.origins[key[:known]], *key[known:])
 
 
 def read_located(path: Path) -> Located:

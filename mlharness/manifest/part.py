@@ -30,7 +30,7 @@ class Part:
         """Every key that counts, shaped as at the file's top."""
         if self.framework is None:
             return self.located.data
-        wish = {key: self.own[key] for key in ("version", "options") if key in self.own}
+        wish = {key: self.own[key] for key in ("version", "options", "written_for") if key in self.own}
         own = {key: value for key, value in self.own.items() if key not in wish}
         return {**self.located.data, **own, "framework": {"name": self.framework, **wish}}
 
@@ -46,3 +46,12 @@ def parts(located: Located) -> Iterator[Part]:
     for name, about in others.items() if isinstance(others, dict) else ():
         if isinstance(about, dict) or about is None:
             yield Part(located, name)
+
+
+def model_files(located: Located) -> Iterator[tuple[KeyPath, object]]:
+    """The model files at the file's top and of each other framework, with their paths, whatever stands there."""
+    for part in parts(located):
+        model = part.data.get("model") if part.framework is None or "model" in part.own else None
+        files = model.get("files") if isinstance(model, dict) else None
+        for index, file in enumerate(files if isinstance(files, list) else []):
+            yield (*part.path("model"), "files", index), file

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mlharness.errors import ManifestError, UserError
-from mlharness.manifest.located import KeyPath, read_located
+from mlharness.manifest.located import KeyPath
 from mlharness.manifest.problems import dotted, one_line
+from mlharness.manifest.published.upgrade import read_upgraded
 
 
 def place(path: Path, *key: str | int) -> str:
@@ -17,16 +18,16 @@ def place(path: Path, *key: str | int) -> str:
     The file is read once more, since manifests do not carry their lines; one that is gone by now has no line.
     """
     try:
-        line = f":{read_located(path).line(key)}"
+        located = read_upgraded(path)
     except ManifestError:
-        line = ""
-    return one_line(f"{path}{line}: {dotted(key)}")
+        return one_line(f"{path}: {dotted(key)}")
+    return one_line(f"{path}:{located.line(key)}: {dotted(located.origin(key))}")
 
 
 def find_text(path: Path, text: str) -> KeyPath:
     """The key of the first value in a manifest that is this text; empty when there is none."""
     try:
-        located = read_located(path)
+        located = read_upgraded(path)
     except ManifestError:
         return ()
     return next((key for key, value in located.values.items() if key and value.written == text), ())

@@ -13,12 +13,14 @@ from typing import Any, TypeAlias, TypeVar
 
 from mlharness.errors import ManifestError, PluginError, UserError
 from mlharness.manifest.documents import MD5, DataSetManifest, ModelManifest
+from mlharness.manifest.doubts import find_doubts
 from mlharness.manifest.files import check_source
 from mlharness.manifest.library import ManifestLibrary, is_path
-from mlharness.manifest.located import KeyPath, Located, read_located
+from mlharness.manifest.located import KeyPath, Located
 from mlharness.manifest.meaning import PYTHON, STAGES
 from mlharness.manifest.part import Part, parts
 from mlharness.manifest.problems import Problem, closest, dotted
+from mlharness.manifest.published.upgrade import read_upgraded
 from mlharness.manifest.reading import check_located
 from mlharness.manifest.schema import problem_at
 from mlharness.options import find_mistakes
@@ -46,8 +48,14 @@ def check_file(path: Path, library: ManifestLibrary) -> list[Problem]:
     Raises:
         ManifestError: the file cannot be read at all, or is not plain YAML.
     """
-    located = read_located(path)
-    return in_order({*check_located(located), *find_unprovided(located, library)})
+    return look_at(path, library)[0]
+
+
+def look_at(path: Path, library: ManifestLibrary) -> tuple[list[Problem], Sequence[Problem]]:
+    """As :func:`check_file`, and what is warned about: a published file's in the words of its own keys."""
+    located = read_upgraded(path)
+    warnings = located.warnings or tuple(find_doubts(located))
+    return in_order({*check_located(located), *find_unprovided(located, library)}), warnings
 
 
 def in_order(problems: Iterable[Problem]) -> list[Problem]:
@@ -102,10 +110,10 @@ def check_run(
         ManifestError: every problem of both files is listed.
     """
     name = None if model.overrides is None else model.framework.name
-    part = Part(read_located(model.origin.path), name)
+    part = Part(read_upgraded(model.origin.path), name)
     problems = in_order(check_part(part, library, [key for key in _CHECKS if key not in skip]))
     if dataset is not None:
-        problems += in_order(check_provider(read_located(dataset.origin.path), library))
+        problems += in_order(check_provider(read_upgraded(dataset.origin.path), library))
     refuse(problems)
 
 
@@ -135,7 +143,8 @@ def check_files(part: Part, library: ManifestLibrary) -> Iterator[Problem]:
             continue
         key = (*part.path("model"), "files", index)
         try:
-            check_source(source, base, checksum_in(wish), library.catalog)
+            # Whether plain http is allowed is the user's choice, of which a file knows nothing.
+            check_source(source, base, checksum_in(wish), library.catalog, allow_http=True)
         except PluginError as error:
             scheme = source.partition("://")[0]
             yield unfound(part.located, key, library.catalog.sources, scheme, error)
@@ -185,6 +194,8 @@ def check_steps(part: Part, library: ManifestLibrary, stage: str) -> Iterator[Pr
 def check_metric(part: Part, library: ManifestLibrary) -> Iterator[Problem]:
     """``metric``: its name and its options."""
     wish, key = _mapping(part.data.get("metric")), part.path("metric")
+    if PYTHON in wish:
+        return
     name, options = (wish.get("name"), (*key, "name")), (wish.get("options"), (*key, "options"))
     yield from check_named(part.located, library.catalog.metrics, name, options)
 
@@ -234,7 +245,9 @@ def unfound(located: Located, key: KeyPath, shelf: Shelf[P], name: str, error: P
 def unknown_name(located: Located, key: KeyPath, name: str, found: str, known: Collection[str]) -> UnknownName:
     """The problem of a name that is not among the known ones."""
     allowed = ", ".join(sorted(set(known))) or "none"
-    return UnknownName(str(located.path), located.line(key), dotted(key), found, allowed, closest(name, known))
+    return UnknownName(
+        str(located.path), located.line(key), dotted(located.origin(key)), found, allowed, closest(name, known)
+    )
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

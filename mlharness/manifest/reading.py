@@ -18,12 +18,13 @@ from mlharness.manifest.documents import (
     Origin,
     Step,
 )
-from mlharness.manifest.located import Located, read_located
+from mlharness.manifest.located import KeyPath, Located
 from mlharness.manifest.meaning import PYTHON, find_mistakes
 from mlharness.manifest.part import Part, parts
 from mlharness.manifest.problems import Problem
+from mlharness.manifest.published.upgrade import read_upgraded
 from mlharness.manifest.schema import find_problems
-from mlharness.providers import TensorSpec
+from mlharness.providers import ResponseSpec, TensorSpec
 
 
 def read_manifest(path: Path, plugin: str | None = None, member: str | None = None) -> ModelManifest | DataSetManifest:
@@ -37,7 +38,7 @@ def read_manifest(path: Path, plugin: str | None = None, member: str | None = No
     Raises:
         ManifestError: the file cannot be read, or does not follow its schema; every problem is listed.
     """
-    located = read_located(path)
+    located = read_upgraded(path)
     return make_manifest(located, plugin, member)
 
 
@@ -47,11 +48,13 @@ def check_manifest(path: Path) -> list[Problem]:
     Raises:
         ManifestError: the file cannot be read at all, or is not plain YAML.
     """
-    return check_located(read_located(path))
+    return check_located(read_upgraded(path))
 
 
 def check_located(located: Located) -> list[Problem]:
     """Every problem of a parsed file, sorted by line."""
+    if located.problems:
+        return list(located.problems)
     found = [*find_problems(located), *find_mistakes(located)]
     return sorted(found, key=lambda problem: (problem.line, problem.key))
 
@@ -67,7 +70,7 @@ def make_manifest(
     origin = Origin(located.path, located.sha256, plugin)
     check_member(located, member)
     if located.data["kind"] == "dataset":
-        return make_dataset(located.data, origin)
+        return make_dataset(located, origin)
     first, *others = (make_model(part, origin, member) for part in parts(located))
     return replace(first, alternatives=tuple(others))
 
@@ -100,20 +103,38 @@ def make_model(part: Part, origin: Origin, member: str | None = None) -> ModelMa
         outputs=tuple(make_tensor(tensor) for tensor in data.get("outputs", ())),
         preprocess=make_steps(part, "preprocess"),
         postprocess=make_steps(part, "postprocess"),
-        metric=MetricWish(**data["metric"]) if "metric" in data else None,
+        metric=make_metric(data["metric"], part.located) if "metric" in data else None,
         mlperf=MlperfFacts(**_whole(data.get("mlperf", {}), "performance_sample_count")),
         bench=BenchDefaults(**_whole(data.get("bench", {}), *BenchDefaults.__dataclass_fields__)),
         overrides=None if part.framework is None else tuple(part.own),
     )
 
 
-def make_dataset(data: dict[str, Any], origin: Origin) -> DataSetManifest:
+def make_metric(written: dict[str, Any], located: Located) -> MetricWish:
+    """The metric: a plugin's by its name, or Python of the manifest, which says what a response is."""
+    if PYTHON not in written:
+        return MetricWish(**written)
+    response = written["response"]
+    shape = tuple(None if size is None else int(size) for size in response["shape"])
+    own = {
+        "name": PYTHON,
+        "python": make_python(written[PYTHON], located, ("metric", PYTHON)),
+        "response": ResponseSpec(response["dtype"], shape),
+    }
+    return MetricWish(**{**written, **own})
+
+
+def make_dataset(located: Located, origin: Origin) -> DataSetManifest:
     """The data set of a file without problems."""
-    return DataSetManifest(
+    data = located.data
+    found = DataSetManifest(
         origin=origin,
         **_given(data, "name", "version", "provider", "description", "license", "options", "attributes"),
         **_tuples(data, "references", "requires"),
     )
+    if not found.inline:
+        return found
+    return replace(found, lines={name: located.place(("options", name)).text_line for name in found.options})
 
 
 def make_file(file: str | dict[str, str], member: str) -> ModelFile:
@@ -123,9 +144,9 @@ def make_file(file: str | dict[str, str], member: str) -> ModelFile:
 
 
 def make_tensor(tensor: dict[str, Any]) -> TensorSpec:
-    """A tensor; names of axes and null become None."""
-    shape = tuple(None if size is None or isinstance(size, str) else int(size) for size in tensor["shape"])
-    return TensorSpec(tensor["name"], tensor["dtype"], shape)
+    """A tensor; names of axes and null become None, a dtype or shape that is not given is empty."""
+    shape = tuple(None if size is None or isinstance(size, str) else int(size) for size in tensor.get("shape", ()))
+    return TensorSpec(tensor["name"], tensor.get("dtype", ""), shape)
 
 
 def make_steps(part: Part, stage: str) -> tuple[Step, ...]:
@@ -138,10 +159,17 @@ def make_steps(part: Part, stage: str) -> tuple[Step, ...]:
             continue
         [(name, parameters)] = step.items()
         if name == PYTHON:
-            steps.append(Step(name, {"source": parameters}, located.place((*place, name)).text_line))
+            steps.append(make_python(parameters, located, (*place, name)))
         else:
             steps.append(Step(name, parameters or {}, located.line((*place, name))))
     return tuple(steps)
+
+
+def make_python(written: str | dict[str, str], located: Located, key: KeyPath) -> Step:
+    """The step python, from its source alone or from a mapping; its line is the one on which the source begins."""
+    if isinstance(written, str):
+        return Step(PYTHON, {"source": written}, located.place(key).text_line)
+    return Step(PYTHON, written, located.place((*key, "source")).text_line)
 
 
 def _given(data: dict[str, Any], *names: str) -> dict[str, Any]:

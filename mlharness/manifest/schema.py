@@ -39,16 +39,21 @@ def find_problems(located: Located) -> list[Problem]:
     kind = located.data.get("kind")
     if kind not in KINDS:
         return [_kind_problem(located, kind)]
-    found = {problem for error in validator(kind).iter_errors(located.data) for problem in explain(located, error)}
+    return find_departures(located, kind)
+
+
+def find_departures(located: Located, schema: str) -> list[Problem]:
+    """Every place at which a file departs from the schema of that name, sorted by line."""
+    found = {problem for error in validator(schema).iter_errors(located.data) for problem in explain(located, error)}
     return sorted(found, key=lambda problem: (problem.line, problem.key, problem.found))
 
 
 @functools.cache
-def validator(kind: str) -> Draft202012Validator:
-    """The validator of ``model`` or ``dataset``; made when first asked for, since jsonschema takes long to import."""
+def validator(schema: str) -> Draft202012Validator:
+    """The validator of a schema, by its name; made when first asked for, since jsonschema takes long to import."""
     from jsonschema import Draft202012Validator
 
-    text = (resource_folder("schemas") / f"{kind}.v1.schema.json").read_text("utf-8")
+    text = (resource_folder("schemas") / f"{schema}.v1.schema.json").read_text("utf-8")
     return Draft202012Validator(json.loads(text))
 
 
@@ -60,7 +65,7 @@ def explain(located: Located, error: ValidationError) -> Iterator[Problem]:
 
 def problem_at(located: Located, key: KeyPath, found: str, allowed: str = "", suggestion: str = "") -> Problem:
     """A problem at a key of a file."""
-    return Problem(str(located.path), located.line(key), dotted(key), found, allowed, suggestion)
+    return Problem(str(located.path), located.line(key), dotted(located.origin(key)), found, allowed, suggestion)
 
 
 def _kind_problem(located: Located, kind: Any) -> Problem:

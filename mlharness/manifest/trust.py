@@ -8,14 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import filelock
 import msgspec
 
 from mlharness.errors import TrustError, UserError
-from mlharness.manifest.documents import ModelManifest
+from mlharness.manifest.documents import DataSetManifest, ModelManifest
 from mlharness.manifest.place import place
+from mlharness.manifest.problems import one_line
 from mlharness.paths import data_dir
 
 
@@ -117,32 +118,43 @@ def user_trust() -> TrustStore:
     return TrustStore(data_dir() / "trusted.json")
 
 
-def require_trust(manifest: ModelManifest, granted: bool, store: Trust, code: Iterable[str] = ()) -> None:
-    """Return when the manifest may run; what is granted now is remembered.
+Manifest: TypeAlias = "ModelManifest | DataSetManifest"
+
+
+def require_trust(manifest: Manifest, granted: bool, store: Trust, code: Iterable[str] = ()) -> None:
+    """As :func:`require_trust_in_all`, of one manifest."""
+    require_trust_in_all((manifest,), granted, store, code)
+
+
+def require_trust_in_all(manifests: Sequence[Manifest], granted: bool, store: Trust, code: Iterable[str] = ()) -> None:
+    """Return when the manifests may run; what is granted now is remembered.
 
     A manifest that a plugin ships, or that neither holds nor names Python, needs no trust.
 
     Args:
-        manifest: what is going to run.
+        manifests: what is going to run: the model's, and the data set's.
         granted: the user said ``--trust``.
         store: what the user has trusted before.
-        code: keys of its attributes at which frameworks take the name of Python.
+        code: keys of a model's attributes at which frameworks take the name of Python.
 
     Raises:
-        TrustError: the manifest's Python has not been trusted.
+        TrustError: Python of some of them has not been trusted; each is named, so that none is trusted unseen.
     """
-    origin, named = manifest.origin, named_code(manifest.attributes, code)
-    if origin.plugin is not None or not (manifest.inline or named):
-        return
-    if store.trusts(origin.sha256):
-        return
-    if granted:
+    keys = tuple(code)
+    places = {one.origin: first_python(one, keys) for one in manifests if one.origin.plugin is None}
+    asked = {origin: where for origin, where in places.items() if where and not store.trusts(origin.sha256)}
+    if asked and not granted:
+        files = " and ".join(str(origin.path) for origin in asked)
+        raise TrustError(
+            "\n".join(
+                f"{where}: Python that would run on this machine, and that nobody has trusted yet"
+                for where in asked.values()
+            ),
+            f"Read {files}; if you trust {'it' if len(asked) == 1 else 'them'}, run the command again with --trust. "
+            "A changed file is asked for again.",
+        )
+    for origin in asked:
         store.remember(origin.sha256, origin.path)
-        return
-    raise TrustError(
-        f"{_first_python(manifest, named)}: Python that would run on this machine, and that nobody has trusted yet",
-        f"Read {origin.path}; if you trust it, run the command again with --trust. A changed file is asked for again.",
-    )
 
 
 def named_code(attributes: Mapping[str, Any], keys: Iterable[str]) -> str:
@@ -158,13 +170,22 @@ def _has(value: Any, parts: Sequence[str]) -> bool:
     return True
 
 
-def _first_python(manifest: ModelManifest, named: str) -> str:
-    """Where the manifest's own Python begins, or the first that it names, as messages say it."""
+def first_python(manifest: Manifest, code: Iterable[str]) -> str:
+    """Where a manifest's own Python begins, or the first that it names, as messages say it; empty without any."""
+    if isinstance(manifest, DataSetManifest):
+        return _first_function(manifest) if manifest.inline else ""
     if not manifest.inline:
-        return place(manifest.origin.path, *manifest.key("attributes", *named.split(".")))
+        named = named_code(manifest.attributes, code)
+        return place(manifest.origin.path, *manifest.key("attributes", *named.split("."))) if named else ""
     stages = {"preprocess": manifest.preprocess, "postprocess": manifest.postprocess}
-    keys = (manifest.key(stage, index) for stage, steps in stages.items() for index, s in enumerate(steps) if s.inline)
-    return place(manifest.origin.path, *next(keys))
+    keys = [manifest.key(stage, index) for stage, steps in stages.items() for index, s in enumerate(steps) if s.inline]
+    return place(manifest.origin.path, *(keys[0] if keys else manifest.key("metric", "python")))
+
+
+def _first_function(manifest: DataSetManifest) -> str:
+    """Where the first function of a data set begins; its source begins there, or on the line before."""
+    name = min(manifest.lines, key=lambda name: manifest.lines[name], default="")
+    return one_line(f"{manifest.origin.path}:{manifest.lines.get(name, 1)}: options.{name}")
 
 
 def _unwritable(path: Path, error: OSError) -> UserError:

@@ -7,6 +7,7 @@ as long as the parent lives.
 from __future__ import annotations
 
 import faulthandler
+import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -39,10 +40,13 @@ def do(channel: Channel) -> None:
     """Read the job and do it."""
     import msgspec
 
+    from mlharness.data_root import VARIABLE
     from mlharness.plugins import build_manager
     from mlharness.runner.job import Job
 
     job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job)
+    if job.plan is not None and job.plan.host.data_dir:
+        os.environ[VARIABLE] = job.plan.host.data_dir
     verb(job.verb)(job, build_manager(block=job.blocked), channel)
 
 

@@ -23,5 +23,5 @@ def fetch(job: Job, plugins: Plugins, channel: Channel) -> None:
             channel.counters[0], channel.counters[1] = done, 0
             channel.send("total", total=total)
 
-        path = resolve(source, base, checksum, plugins.catalog, fetch=True, advance=advance)
+        path = resolve(source, base, checksum, plugins.catalog, True, advance, job.fetch.allow_http)
         channel.send("fetched", source=source, path=str(path))

@@ -12,6 +12,7 @@ import numpy as np
 from mlharness.likeness import PROJECTIONS
 from mlharness.providers import Array
 from mlharness.runner.worker import Worker
+from mlharness.tensors import fixed_batch
 
 SAMPLES = 4
 _ANGLE = math.pi * (3 - math.sqrt(5))
@@ -31,10 +32,11 @@ def fingerprint(worker: Worker, samples: int) -> dict[str, Any]:
         when outputs do, so that :mod:`mlharness.likeness` can tell rounding from another model.
     """
     exact, sketch = hashlib.sha256(), []
-    size = worker.inputs[0].shape[0] or 1
+    size = fixed_batch(worker.inputs[0]) or 1
     for index in range(samples):
         outputs = worker.outputs_of([index] * size)
-        rows = [output[0] for output in outputs]
+        # a model that takes one sample at a time may give any number of rows for it
+        rows = [output[0] if len(output) == size else output for output in outputs]
         for row in rows:
             exact.update(f"{row.dtype}{row.shape}".encode() + np.ascontiguousarray(row).tobytes())
         sketch.append(project(rows))

@@ -21,10 +21,14 @@ class Calibration:
 
 @dataclass(frozen=True)
 class FetchJob:
-    """Files to bring here: (source, checksum or None) each, relative to ``base``."""
+    """Files to bring here: (source, checksum or None) each, relative to ``base``.
+
+    ``allow_http``: the user allows plain http.
+    """
 
     files: tuple[tuple[str, str | None], ...]
     base: str
+    allow_http: bool = False
 
 
 @dataclass(frozen=True)

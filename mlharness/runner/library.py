@@ -7,14 +7,15 @@ into a buffer that is used again. Only the loaded set is ever resident.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
 
 from mlharness.errors import PLUGIN_RAISES, RunError, UserError
 from mlharness.memory import free_memory
-from mlharness.providers import Array, Arrays, DataSet, TensorSpec
+from mlharness.providers import Array, Arrays, DataSet, LoadingDataSet, TensorSpec
 from mlharness.runner.pipeline import Pipeline
 
 
@@ -27,6 +28,7 @@ class SampleLibrary:
         threads: how many threads may preprocess at once.
         advance: called with the number of samples loaded so far.
         called: names the data set in messages.
+        raw: preprocessing begins with the data set's samples; otherwise it opens them itself, and they are not read.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class SampleLibrary:
         threads: int,
         advance: Callable[[int], None] = lambda done: None,
         called: str = "the data set",
+        raw: bool = True,
     ) -> None:
         self.names: tuple[str, ...] = ()
         self.ragged = False
@@ -47,6 +50,9 @@ class SampleLibrary:
         self._threads = 1 if pipeline.serial else threads
         self._advance = advance
         self._called = called
+        self._raw = raw
+        self._in_use: list[int] = []
+        """What the data set was told to load."""
         self._slots = np.full(len(dataset), -1, dtype=np.int64)
         self._slot_of: list[int] = []  # the same as a list, which answers for one sample in a fifth of the time
         self._columns: list[Array] = []
@@ -59,6 +65,8 @@ class SampleLibrary:
 
     def load(self, indices: Sequence[int]) -> None:
         """Preprocess and hold these samples. Raises RunError naming the sample and step that failed."""
+        self._release()
+        self._claim(indices)
         first = self._prepare(indices[0])
         self.sample_bytes = sum(array.nbytes for array in first)
         check_memory(self.sample_bytes, len(indices))
@@ -77,6 +85,7 @@ class SampleLibrary:
         """Forget the loaded samples."""
         self._slots[:] = -1
         self._columns, self._rows, self.ragged = [], [], False
+        self._release()
 
     def gather(self, indices: Sequence[int], buffers: Sequence[Array]) -> dict[str, Array]:
         """One array per input for these samples, batch axis first.
@@ -148,19 +157,51 @@ class SampleLibrary:
         self._columns = []
 
     def _prepare(self, index: int) -> Arrays:
+        arrays = self._pipeline.on_sample(self._read(index) if self._raw else (), index)
+        check_arrays(arrays, self._inputs, index)
+        return arrays
+
+    def _read(self, index: int) -> Arrays:
         try:
-            raw = self._dataset.sample(index)
+            return self._dataset.sample(index)
+        except RunError:
+            raise
         except UserError as error:
             raise RunError(f"sample {index} of {self._called} cannot be read: {error.message}", error.remedy) from error
         except PLUGIN_RAISES as error:
             raise RunError(f"{self._called} failed on sample {index}: {type(error).__name__}: {error}") from error
-        arrays = self._pipeline.on_sample(raw, index)
-        check_arrays(arrays, self._inputs, index)
-        return arrays
+
+    def _claim(self, indices: Sequence[int]) -> None:
+        """Tell a data set that asks for it which samples will be asked for."""
+        if isinstance(self._dataset, LoadingDataSet):
+            with self._naming("load"):
+                self._dataset.load(indices)
+            self._in_use = list(indices)
+
+    def _release(self) -> None:
+        """Tell it that they are no longer needed."""
+        in_use, self._in_use = self._in_use, []
+        if in_use and isinstance(self._dataset, LoadingDataSet):
+            with self._naming("unload"):
+                self._dataset.unload(in_use)
+
+    @contextmanager
+    def _naming(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except RunError:
+            raise
+        except UserError as error:
+            raise RunError(f"{self._called} cannot {what} its samples: {error.message}", error.remedy) from error
+        except PLUGIN_RAISES as error:
+            raise RunError(f"{self._called} failed to {what} its samples: {type(error).__name__}: {error}") from error
 
 
 def check_arrays(arrays: Arrays, inputs: Sequence[TensorSpec], index: int) -> None:
-    """Raise RunError unless preprocessing gave one array per input, with its dtype and shape (batch axis left out)."""
+    """Raise RunError unless preprocessing gave one array per input, with its dtype and shape (batch axis left out).
+
+    What neither manifest nor model say is not checked.
+    """
     if len(arrays) != len(inputs):
         raise RunError(
             f"preprocess gives {len(arrays)} arrays for sample {index}, and the model has {len(inputs)} inputs"
@@ -169,10 +210,11 @@ def check_arrays(arrays: Arrays, inputs: Sequence[TensorSpec], index: int) -> No
         if not isinstance(array, np.ndarray):
             raise RunError(f"preprocess gives {type(array).__name__} for input {spec.name!r}, not a NumPy array")
         wanted = spec.shape[1:]
-        fits = len(wanted) == array.ndim and all(
-            size in (None, real) for size, real in zip(wanted, array.shape, strict=True)
+        fits = not spec.shape or (
+            len(wanted) == array.ndim
+            and all(size in (None, real) for size, real in zip(wanted, array.shape, strict=True))
         )
-        if array.dtype != np.dtype(spec.dtype) or not fits:
+        if (spec.dtype and array.dtype != np.dtype(spec.dtype)) or not fits:
             raise RunError(
                 f"preprocess gives {array.dtype} {list(array.shape)} for input {spec.name!r} of sample {index}, "
                 f"and the model takes {spec.dtype} {list(wanted)}",

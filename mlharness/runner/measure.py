@@ -11,6 +11,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from mlharness.builtin.inline_code import new_module
 from mlharness.plan import RunPlan
 from mlharness.plugins import Plugins
 from mlharness.runner import loadgen
@@ -21,9 +22,10 @@ from mlharness.runner.fingerprint import SAMPLES as FINGERPRINT_SAMPLES
 from mlharness.runner.fingerprint import fingerprint
 from mlharness.runner.job import Calibration, Job
 from mlharness.runner.library import SampleLibrary, check_memory
-from mlharness.runner.opening import load_predictor, open_dataset
-from mlharness.runner.pipeline import bind
+from mlharness.runner.opening import labels_of, load_predictor, open_dataset
+from mlharness.runner.pipeline import bind, opens_samples
 from mlharness.runner.worker import Worker
+from mlharness.tensors import settle
 
 SWITCH_INTERVAL_S = 0.0005
 """The interpreter's switch interval: LoadGen's issuing thread waits no longer than this for a worker's Python code."""
@@ -40,7 +42,11 @@ class Measurement:
 
     def __init__(self, job: Job, plugins: Plugins, channel: Channel) -> None:
         self.job, self.plan, self.plugins, self.channel = job, job.need_plan(), plugins, channel
-        self.dataset = open_dataset(self.plan, plugins)
+        namespace = new_module()
+        self.dataset = open_dataset(self.plan, plugins, namespace)
+        if job.accuracy:
+            # Now, and not after an hour of answers: too few labels lack the last one.
+            labels_of(self.dataset, self.plan)(len(self.dataset) - 1)
         self.framework = plugins.catalog.frameworks.find(self.plan.framework.name).provider
         self.expected_s: float | None = None
         self.stall_s = STALL_S
@@ -48,7 +54,7 @@ class Measurement:
         self.loaded = 0
         self.duration_s = 0.0
         self._began = 0.0
-        self._preprocess, self._postprocess = bind(self.plan, plugins.catalog)
+        self._preprocess, self._postprocess = bind(self.plan, plugins.catalog, namespace)
         asked = loadgen.performance_samples(self.plan) or DEFAULT_PERFORMANCE_SAMPLES
         self.performance_samples = min(len(self.dataset), asked)
         """How many samples LoadGen will have loaded at once."""
@@ -59,7 +65,8 @@ class Measurement:
         """Load the predictors, each on its worker's thread, and make the library for their inputs."""
         called = f"{self.plan.dataset.plugin}: the data set {self.plan.dataset.name!r}"
         threads = len(self.plan.host.cores)
-        self.library = SampleLibrary(self.dataset, self._preprocess, threads, self._sample_loaded, called)
+        raw = not opens_samples(self.plan)
+        self.library = SampleLibrary(self.dataset, self._preprocess, threads, self._sample_loaded, called, raw)
 
         def make_worker(number: int) -> Worker:
             predictor = load_predictor(self.framework, self.plan)
@@ -68,7 +75,8 @@ class Measurement:
             )
 
         self.executor: Executor = make_executor(self.plan, self.library, make_worker, self.channel.fail)
-        self.library.expect(self.plan.model.inputs or self.executor.workers[0].inputs)
+        found = self.executor.workers[0].inputs
+        self.library.expect(settle(self.plan.model.inputs, found) or found)
 
     def warm_up(self) -> Sequence[int]:
         """Load a few samples and answer them to nobody; returns their indices.

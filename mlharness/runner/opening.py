@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from packaging.specifiers import SpecifierSet
 
@@ -17,16 +18,28 @@ from mlharness.manifest.place import find_text, place
 from mlharness.plan import RunPlan
 from mlharness.plugins import Plugins
 from mlharness.providers import DataSet, FrameworkProvider, Model, Predictor, TensorSpec
+from mlharness.runner.paths import Paths
+from mlharness.runner.pipeline import opens_samples
+from mlharness.tensors import described, own_names
+
+Label: TypeAlias = Callable[[int], Any]
 
 
-def open_dataset(plan: RunPlan, plugins: Plugins) -> DataSet:
+def open_dataset(plan: RunPlan, plugins: Plugins, namespace: types.ModuleType | None = None) -> DataSet:
     """The plan's data set, opened and its files checked.
+
+    Args:
+        plan: names it.
+        plugins: provide it.
+        namespace: the module that the Python of the plan's manifests shares; None when no other Python will run.
 
     Raises:
         UserError: there is nothing in it, or something of it cannot be used; the message begins with the place in the
             data set's manifest.
     """
     provider = plugins.catalog.datasets.find(plan.dataset.provider).provider
+    open_it: Callable[..., DataSet] = provider.open
+    inside = inside_of(plan, namespace) if provider.name == "python" else {}
     manifest = Path(plan.host.dataset_manifest)
     asked: dict[str, str] = {}
 
@@ -40,14 +53,39 @@ def open_dataset(plan: RunPlan, plugins: Plugins) -> DataSet:
 
     try:
         with blaming(plan.dataset.plugin, f"opening the data set {plan.dataset.name!r}"):
-            dataset = provider.open(plan.dataset.options, plan.dataset.count, locate)
+            dataset = open_it(plan.dataset.options, plan.dataset.count, locate, **inside)
             count = len(dataset)
             dataset.check()
         check_count(count, plan.dataset.name)
     except UserError as error:
+        if error.message.startswith(f"{manifest}:"):  # Python of the manifest has its own line
+            raise
         key = blamed_key(error.message, manifest, plan.dataset.options, asked)
         raise type(error)(f"{place(manifest, *key)}: {error.message}", error.remedy) from error
+    if namespace is not None and opens_samples(plan):
+        namespace.__dict__.setdefault("dataset", Paths(dataset, plan.dataset.name))
     return dataset
+
+
+def inside_of(plan: RunPlan, namespace: types.ModuleType | None) -> dict[str, Any]:
+    """What a data set that is Python of its manifest is told beside its options."""
+    return {"namespace": namespace, "filename": plan.host.dataset_manifest, "lines": plan.dataset.lines}
+
+
+def labels_of(dataset: DataSet, plan: RunPlan) -> Label:
+    """The data set's labels by index. One that is not there raises UserError that says so, whatever the metric."""
+
+    def label(index: int) -> Any:
+        try:
+            return dataset.label(index)
+        except LookupError as error:
+            raise UserError(
+                f"{plan.host.dataset_manifest}: the data set {plan.dataset.name!r} has {len(dataset)} samples, "
+                f"and no label for sample {index}",
+                "Give every sample a label, or none (null).",
+            ) from error
+
+    return label
 
 
 def check_count(count: int, name: str) -> None:
@@ -126,7 +164,8 @@ def check_tensors(kind: str, found: Sequence[TensorSpec], declared: Sequence[Ten
     """
     if not declared:
         return
-    names, wanted = [spec.name for spec in found], [spec.name for spec in declared]
+    names = [spec.name for spec in found]
+    wanted = own_names([spec.name for spec in declared], names)
     same = sorted(names) == sorted(wanted) if kind == "inputs" else names == wanted
     if not same:
         raise UserError(
@@ -134,22 +173,26 @@ def check_tensors(kind: str, found: Sequence[TensorSpec], declared: Sequence[Ten
             f"Correct {kind} in the manifest.",
         )
     real = {spec.name: spec for spec in found}
-    for spec in declared:
-        if not agree(real[spec.name], spec):
-            one = real[spec.name]
+    for name, spec in zip(wanted, declared, strict=True):
+        if not agree(real[name], spec):
+            one = real[name]
             raise UserError(
-                f"{model}: {spec.name!r} is {one.dtype} {list(one.shape)} in the model, "
-                f"and {spec.dtype} {list(spec.shape)} in the manifest",
+                f"{model}: {name!r} is {described(one)} in the model, and {described(spec)} in the manifest",
                 f"Correct {kind} in the manifest.",
             )
 
 
 def agree(one: TensorSpec, other: TensorSpec) -> bool:
-    """True when both can describe one array: same dtype and rank, and sizes that are equal or free."""
-    return (
-        one.dtype == other.dtype
-        and len(one.shape) == len(other.shape)
-        and all(None in (a, b) or a == b for a, b in zip(one.shape, other.shape, strict=True))
+    """True when both can describe one array: same dtype and rank, and sizes that are equal or free.
+
+    What one of them leaves open is not compared.
+    """
+    if one.dtype and other.dtype and one.dtype != other.dtype:
+        return False
+    if not one.shape or not other.shape:
+        return True
+    return len(one.shape) == len(other.shape) and all(
+        None in (a, b) or a == b for a, b in zip(one.shape, other.shape, strict=True)
     )
 
 

@@ -12,7 +12,8 @@ from mlharness.providers import Array
 from mlharness.runner.channel import Channel
 from mlharness.runner.job import Job
 from mlharness.runner.measure import Measurement
-from mlharness.runner.worker import Worker, check_outputs
+from mlharness.runner.worker import Worker, check_outputs, takes_one
+from mlharness.tensors import fixed_batch
 
 
 def write_outputs(job: Job, plugins: Plugins, channel: Channel) -> None:
@@ -47,10 +48,10 @@ def answer(worker: Worker, indices: Sequence[int]) -> list[list[Array]]:
 
     Raises RunError when outputs are not what the predictor declares.
     """
-    size = worker.inputs[0].shape[0] or 1
+    size = fixed_batch(worker.inputs[0]) or 1
     rows = []
     for index in indices:
         outputs = worker.outputs_of([index] * size)
-        check_outputs(outputs, worker.outputs, (), size)
+        check_outputs(outputs, worker.outputs, (), size, takes_one(worker.inputs))
         rows.append([output[:1].copy() for output in outputs])
     return rows

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mlharness.builtin.inline_code import compile_inline, new_module, raised_at
+from mlharness.builtin.inline_dataset import failing
 from mlharness.errors import PLUGIN_RAISES, MlharnessError, RunError
 from mlharness.manifest.files import locate_options
 from mlharness.plan import PlannedStep, RunPlan
@@ -103,15 +105,25 @@ def as_tuple(result: Arrays | Array) -> Arrays:
 def step_failure(stage: str, step: str, plugin: str, where: str, error: BaseException) -> RunError:
     """The failed run that an exception in a step is: it names the plugin, the step and the sample."""
     trace = "The run directory's runner.log has the trace."
-    what = f"{plugin}: " * bool(plugin) + f"{stage} step {step!r} failed on {where}"
+    line = f"{found}: " if (found := raised_at(error)) else ""
+    what = f"{plugin}: " * bool(plugin) + f"{line}{stage} step {step!r} failed on {where}"
     if isinstance(error, MlharnessError):
         return RunError(f"{what}: {error.message}", error.remedy or trace)
     return RunError(f"{what}: {type(error).__name__}: {error}", trace)
 
 
-def bind(plan: RunPlan, catalog: Catalog) -> tuple[Pipeline, Pipeline]:
-    """Both pipelines of a plan; inline blocks of one manifest share one namespace, as their author expects."""
-    shared = {"namespace": types.ModuleType("manifest_code"), "filename": plan.host.model_manifest}
+def opens_samples(plan: RunPlan) -> bool:
+    """True when preprocessing opens the samples itself, as Python of the published manifests does."""
+    return bool(plan.preprocess) and plan.preprocess[0].parameters.get("convention") == "published"
+
+
+def bind(plan: RunPlan, catalog: Catalog, namespace: types.ModuleType | None = None) -> tuple[Pipeline, Pipeline]:
+    """Both pipelines of a plan.
+
+    The Python of its manifests shares one module, as its authors expect: ``namespace``, in which that of the data set
+    has run already; None makes a new one.
+    """
+    shared = {"namespace": new_module() if namespace is None else namespace, "filename": plan.host.model_manifest}
     attributes, options = dict(plan.model.attributes), dict(plan.framework.options)
     base = Path(plan.host.model_manifest).parent
 
@@ -120,6 +132,18 @@ def bind(plan: RunPlan, catalog: Catalog) -> tuple[Pipeline, Pipeline]:
         return Pipeline(stage, bound, attributes, options, plan.model.parallel)
 
     return make("preprocess", plan.preprocess), make("postprocess", plan.postprocess)
+
+
+def run_blocks(plan: RunPlan, namespace: types.ModuleType) -> None:
+    """Run the Python of a plan's steps in a module, for other Python of the manifest that counts on what it defines.
+
+    Raises:
+        RunError: it raises.
+    """
+    for step in (*plan.preprocess, *plan.postprocess):
+        if step.name == "python":
+            with failing(f"the Python of step {step.name!r}", plan.host.model_manifest):
+                compile_inline(step.parameters["source"], plan.host.model_manifest, step.parameters["line"], namespace)
 
 
 def _bind_step(step: PlannedStep, catalog: Catalog, stage: str, shared: Mapping[str, object], base: Path) -> BoundStep:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import math
+import types
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mlharness.builtin.inline_code import new_module
 from mlharness.errors import PLUGIN_RAISES, MlharnessError, RunError
 from mlharness.manifest.files import locate_options
-from mlharness.plan import PlannedMetric
+from mlharness.plan import PlannedMetric, RunPlan
 from mlharness.plugins import Plugins
 from mlharness.providers import Array, ResponseSpec, Score
+from mlharness.registrars import Catalog
 from mlharness.runner.channel import PATIENT_S, Channel
 from mlharness.runner.job import Job
-from mlharness.runner.opening import open_dataset
+from mlharness.runner.opening import Label, labels_of, open_dataset
+from mlharness.runner.pipeline import run_blocks
 
 ACCURACY_LOG = "mlperf_log_accuracy.json"
 
@@ -28,18 +33,35 @@ def score(job: Job, plugins: Plugins, channel: Channel) -> None:
     if metric is None:
         raise RunError(f"the manifest of {plan.model.name!r} names no metric")
     channel.phase("score", metric.name, stall_s=PATIENT_S)
-    dataset = open_dataset(plan, plugins)
+    namespace = new_module()
+    dataset = open_dataset(plan, plugins, namespace)
     responses = read_responses(Path(job.directory) / ACCURACY_LOG, metric.response, len(dataset))
-    provider = plugins.catalog.metrics.find(metric.name).provider
-    base = Path(plan.host.model_manifest).parent
-    options = locate_options(metric.options, provider.options, base, plugins.catalog)
     try:
-        found = describe(provider.score(responses, dataset.label, options))
+        found = describe(apply(plan, metric, plugins.catalog, responses, labels_of(dataset, plan), namespace))
     except MlharnessError:
         raise
     except PLUGIN_RAISES as error:
         raise metric_failure(metric, error) from error
     channel.send("scored", **found)
+
+
+def apply(
+    plan: RunPlan,
+    metric: PlannedMetric,
+    catalog: Catalog,
+    responses: Mapping[int, Array],
+    label: Label,
+    namespace: types.ModuleType,
+) -> Score:
+    """The metric's score. One that is Python of the manifest runs in the module of the plan's other Python."""
+    provider = catalog.metrics.find(metric.name).provider
+    call: Callable[..., Score] = provider.score
+    inside: dict[str, Any] = {}
+    if metric.name == "python":
+        run_blocks(plan, namespace)
+        inside = {"filename": plan.host.model_manifest, "namespace": namespace}
+    base = Path(plan.host.model_manifest).parent
+    return call(responses, label, locate_options(metric.options, provider.options, base, catalog), **inside)
 
 
 def describe(score: Score) -> dict[str, Any]:

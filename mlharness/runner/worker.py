@@ -21,6 +21,7 @@ from mlharness.runner.library import SampleLibrary
 from mlharness.runner.opening import blaming
 from mlharness.runner.pipeline import Pipeline
 from mlharness.runner.responses import ResponseWriter, make_writer
+from mlharness.tensors import fixed_batch
 
 LOOK_EVERY_NS = 1_000_000_000
 """How long outputs may go unlooked at: what is not finite is found within about this time."""
@@ -51,7 +52,7 @@ class Worker:
         busy: memoryview,
     ) -> None:
         self.number = number
-        self.inputs, self.outputs = predictor.inputs, predictor.outputs
+        self.inputs = predictor.inputs
         self.predict_ns = self.postprocess_ns = self.harness_ns = self.batches = 0
         self.complete: Callable[[list[loadgen.Response]], None] = _drop
         self._predictor = predictor
@@ -69,6 +70,11 @@ class Worker:
         """Forms of outputs that have been checked and found as promised."""
         self._look_at, self._look_after_ns = 1, 0
         self._last: tuple[list[Array], Sequence[int]] | None = None
+
+    @property
+    def outputs(self) -> Sequence[TensorSpec]:
+        """The predictor's outputs; some know them only once they have been called."""
+        return self._predictor.outputs
 
     def warm_up(self, indices: Sequence[int]) -> None:
         """Answer one batch to nobody, and check every promise: outputs, their shapes and dtypes, finite values.
@@ -107,7 +113,7 @@ class Worker:
         """How large the model is, as its framework counts it; None when it cannot say."""
         if measure is None:
             return None
-        batch = self._gather([0] * (self.inputs[0].shape[0] or 1), self._buffers)
+        batch = self._gather([0] * (fixed_batch(self.inputs[0]) or 1), self._buffers)
         with blaming(self._plan.framework.plugin, "counting parameters and multiply-adds"):
             return measure(self._predictor, batch)
 
@@ -164,7 +170,9 @@ class Worker:
     def _check_form(self, outputs: list[Array], indices: Sequence[int]) -> None:
         """As :meth:`_check`, but for the values; what is as promised is not looked at again."""
         with self._naming(indices):
-            check_outputs(outputs, self._predictor.outputs, self._plan.model.outputs, len(indices))
+            check_outputs(
+                outputs, self._predictor.outputs, self._plan.model.outputs, len(indices), takes_one(self.inputs)
+            )
         self._forms.add(form_of(outputs))
 
     def _check(self, outputs: list[Array], indices: Sequence[int]) -> None:
@@ -200,27 +208,42 @@ def form_of(outputs: object) -> Form:
     return tuple([(type(output), getattr(output, "shape", None), getattr(output, "dtype", None)) for output in outputs])
 
 
-def check_outputs(outputs: object, predictor: Sequence[TensorSpec], manifest: Sequence[TensorSpec], count: int) -> None:
-    """Raise RunError unless the outputs are what the predictor and the manifest promise, for ``count`` samples."""
+def takes_one(inputs: Sequence[TensorSpec]) -> bool:
+    """True for a model that takes one sample at a time: the batch axis of each input is fixed at 1."""
+    return bool(inputs) and all(fixed_batch(spec) == 1 for spec in inputs)
+
+
+def check_outputs(
+    outputs: object,
+    predictor: Sequence[TensorSpec],
+    manifest: Sequence[TensorSpec],
+    count: int,
+    one: bool = False,
+) -> None:
+    """Raise RunError unless the outputs are what the predictor and the manifest promise, for ``count`` samples.
+
+    ``one`` says that the model takes one sample at a time: it may leave the batch axis out, as detectors do that give
+    a row for each thing they find, so that an output has as many rows as its own first axis says, if that is not 1.
+    """
     if not isinstance(outputs, list) or not all(isinstance(output, np.ndarray) for output in outputs):
         raise RunError(f"predict returns {type(outputs).__name__}, and must return a list of NumPy arrays")
     for promised, by in ((predictor, "the predictor"), (manifest, "the manifest")):
         if promised and len(outputs) != len(promised):
             raise RunError(f"predict gives {len(outputs)} outputs, and {by} declares {len(promised)}")
         for output, spec in zip(outputs, promised, strict=bool(promised)):
-            check_output(output, spec, by, count)
+            check_output(output, spec, by, fixed_batch(spec) if one and fixed_batch(spec) != 1 else count)
 
 
-def check_output(output: Array, spec: TensorSpec, by: str, count: int) -> None:
-    """Raise RunError unless one output has the declared dtype and shape, and one row per sample."""
-    if output.dtype != np.dtype(spec.dtype):
+def check_output(output: Array, spec: TensorSpec, by: str, count: int | None) -> None:
+    """Raise RunError unless one output has dtype and shape as declared, and ``count`` rows (None: any number)."""
+    if spec.dtype and output.dtype != np.dtype(spec.dtype):
         raise RunError(f"output {spec.name!r} is {output.dtype}, and {by} declares {spec.dtype}")
     fits = len(spec.shape) == output.ndim and all(
         size in (None, real) for size, real in zip(spec.shape[1:], output.shape[1:], strict=True)
     )
-    if not fits:
+    if spec.shape and not fits:
         raise RunError(f"output {spec.name!r} has the shape {list(output.shape)}, and {by} declares {list(spec.shape)}")
-    if output.shape[0] != count:
+    if count is not None and output.shape[0] != count:
         raise RunError(f"output {spec.name!r} has {output.shape[0]} rows for a batch of {count}")
 
 

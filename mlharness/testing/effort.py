@@ -1,9 +1,12 @@
-"""How much a call does: its lines of Python, which unlike a time are the same on every machine, and its cores."""
+"""How much a call does, its lines of Python, which are the same on every machine; and on which cores, of how many."""
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
 from time import perf_counter, process_time
 from types import FrameType
 from typing import Any
@@ -50,3 +53,10 @@ def cores_used(call: Callable[[], Any], seconds: float) -> float:
     while perf_counter() - wall < seconds:
         call()
     return (process_time() - used) / (perf_counter() - wall)
+
+
+def thread_affinities() -> Iterator[set[int]]:
+    """The cores that each thread of this process may use, whoever started it."""
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(ProcessLookupError):  # it has just ended
+            yield os.sched_getaffinity(int(task.name))

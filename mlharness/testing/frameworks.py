@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,12 @@ from packaging.requirements import Requirement
 
 from mlharness.cores import usable_cores
 from mlharness.errors import RunError
-from mlharness.plugins import Plugins
-from mlharness.providers import Array, FrameworkProvider, Model, Predictor, TensorSpec
 from mlharness.runner.worker import check_outputs
-from mlharness.testing.effort import cores_used, lines_run, package_of
+from mlharness.testing.effort import cores_used, lines_run, package_of, thread_affinities
+from mlharness.testing.framework_subject import FrameworkSubject
 from mlharness.testing.growth import PER_LOAD, require_no_growth
-from mlharness.testing.subject import THREADS, Subject, check_declared, copied, on_threads, resolved, same
-from mlharness.testing.tensors import check_specs, spoilt
+from mlharness.testing.subject import THREADS, check_declared, copied, on_threads, same
+from mlharness.testing.tensors import check_specs
 from mlharness.testing.verdict import raised_by, require, require_user_error
 
 _PREDICTOR = "mlharness.providers.Predictor"
@@ -44,7 +42,7 @@ print(json.dumps([name for name in sys.argv[1:] if name in sys.modules and name 
 """
 
 
-class FrameworkConformance(Subject):
+class FrameworkConformance(FrameworkSubject):
     """Checks one framework with one small model. Set ``framework``, and say how the model is made.
 
     ``options`` are given to load, beside the defaults. ``imports`` are modules that discovery must not import; the
@@ -52,83 +50,6 @@ class FrameworkConformance(Subject):
     a sample's outputs alone and in a batch. ``free_axis`` is the size that free axes get, ``most_samples`` the largest
     batch that the model takes, ``most_lines`` the most lines of the plugin's own Python in one call of ``predict``.
     """
-
-    framework: str = ""
-    device: str = "cpu"
-    options: Mapping[str, Any] = {}
-    imports: tuple[str, ...] = ()
-    tolerance: float = 1e-4
-    free_axis: int = 8
-    most_samples: int = 9
-    most_lines: int = 200
-
-    def make_model(self, folder: Path) -> Model:
-        """The model to check with; its files may be written into ``folder``."""
-        raise NotImplementedError("say which model to check with: define make_model(self, folder)")
-
-    def bad_models(self, folder: Path) -> Sequence[Model]:
-        """Models that load must refuse: by default a damaged first file, a missing one, and none at all."""
-        model = self.make_model(folder)
-        if not model.files:
-            return ()
-        damaged = folder / f"damaged{model.files[0].suffix}"
-        damaged.write_bytes(b"\xff\x00no model\n")
-        missing = folder / f"missing{model.files[0].suffix}"
-        return [replace(model, files=files) for files in ((damaged,), (missing,), ())]
-
-    def make_batch(self, inputs: Sequence[TensorSpec], count: int) -> dict[str, Array]:
-        """``count`` random samples, the same in every call: floats in [0, 1), whole numbers 0 or 1."""
-        random = np.random.default_rng(7)
-        batch = {}
-        for spec in inputs:
-            shape = (count, *(self.free_axis if size is None else size for size in spec.shape[1:]))
-            dtype = np.dtype(spec.dtype)
-            values = random.random(shape) if dtype.kind in "fc" else random.integers(0, 2, shape)
-            batch[spec.name] = np.asarray(values).astype(dtype)
-        return batch
-
-    def wrong_batches(self, inputs: Sequence[TensorSpec], count: int) -> Sequence[Mapping[str, Array]]:
-        """Batches that predict must refuse, whatever it raises.
-
-        By default, for each input: text instead of numbers; and where an axis has a fixed size, one more than that,
-        and no axis but that of the batch. Change it only for a framework that rightly answers one of these.
-        """
-        right = self.make_batch(inputs, count)
-        return [{**right, spec.name: changed} for spec in inputs for changed in spoilt(right[spec.name], spec)]
-
-    def provider(self, plugins: Plugins | None = None) -> FrameworkProvider:
-        """The framework as its plugin registers it."""
-        found = plugins or self.plugins()
-        return self.find(found, found.catalog.frameworks, self.framework).provider
-
-    def load(self, model: Model, device: str | None = None, **more: Any) -> Predictor:
-        """Load as the runner does, on one thread of the framework's own unless ``options`` say otherwise.
-
-        ``more`` are options that win over all others.
-        """
-        provider = self.provider()
-        options = resolved(f"framework {self.framework!r}", provider.options, self.options)
-        if provider.threads and options.get(provider.threads) is None:
-            options[provider.threads] = 1
-        return provider.load(model, device or self.device, {**options, **more})
-
-    def load_and_close(self, model: Model, device: str | None = None) -> None:
-        """Load what should be refused; closed at once if it is not."""
-        self.load(model, device).close()
-
-    @contextmanager
-    def loaded(self, folder: Path, **more: Any) -> Iterator[Predictor]:
-        """A predictor, closed afterwards; ``more`` as for :meth:`load`."""
-        predictor = self.load(self.make_model(folder), **more)
-        try:
-            yield predictor
-        finally:
-            predictor.close()
-
-    def sizes(self, predictor: Predictor) -> Sequence[int]:
-        """A small and a large batch, or the one size of a model whose batch axis is fixed."""
-        fixed = predictor.inputs[0].shape[0]
-        return (1, self.most_samples) if fixed is None else (fixed, fixed)
 
     def test_it_is_registered_and_described(self) -> None:
         """Options are documented, the version is text, and the device is among the devices."""
@@ -375,6 +296,20 @@ class FrameworkConformance(Subject):
             f"{self.framework}: predict uses {cores:.1f} cores with {option} = 1.",
             "the threads option bounds the threads that compute",
             "mlharness.providers.FrameworkProvider",
+        )
+
+    def test_no_thread_is_bound_to_a_core(self, tmp_path: Path) -> None:
+        """Frameworks are compared on the same cores: each of the process's threads may use what the process may."""
+        allowed = os.sched_getaffinity(0)
+        with self.loaded(tmp_path) as predictor:
+            predictor.predict(self.make_batch(predictor.inputs, self.sizes(predictor)[0]))
+            bound = [mask for mask in thread_affinities() if mask != allowed]
+        require(
+            not bound,
+            f"{self.framework!r} binds {len(bound)} threads to the cores {sorted(map(sorted, bound))}; "
+            f"the process may use {sorted(allowed)}.",
+            "no thread's affinity is changed unless an option of the user's says so",
+            "docs/bench.md, Equal conditions",
         )
 
     def test_overhead_does_not_grow_with_the_batch(self, tmp_path: Path) -> None:

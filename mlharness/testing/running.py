@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import types
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mlharness.builtin.inline_code import new_module
 from mlharness.choices import Choices
 from mlharness.errors import UserError
 from mlharness.manifest.documents import ModelManifest
@@ -25,10 +27,11 @@ from mlharness.request import dataset_of, on_framework, unpack
 from mlharness.runner import loadgen
 from mlharness.runner.executors import Executor, make_executor
 from mlharness.runner.library import SampleLibrary
-from mlharness.runner.opening import load_predictor, open_dataset
-from mlharness.runner.pipeline import bind
-from mlharness.runner.score import decode
+from mlharness.runner.opening import labels_of, load_predictor, open_dataset
+from mlharness.runner.pipeline import bind, opens_samples
+from mlharness.runner.score import apply, decode
 from mlharness.runner.worker import Worker
+from mlharness.tensors import settle
 
 _SAMPLES_PER_QUERY = {"SingleStream": 1, "MultiStream": 8, "Server": 1}
 """Offline has one query of all samples."""
@@ -54,8 +57,7 @@ class InProcessRun:
         if metric is None:
             raise UserError(f"the manifest of {self.plan.model.name!r} names no metric", "Add metric: {name: top1}.")
         rows = {index: self.row(index) for index in self.responses}
-        provider = self.catalog.metrics.find(metric.name).provider
-        return provider.score(rows, self.dataset.label, metric.options)
+        return apply(self.plan, metric, self.catalog, rows, labels_of(self.dataset, self.plan), new_module())
 
     def _spec(self) -> ResponseSpec:
         if self.plan.metric is None:
@@ -82,10 +84,11 @@ def run_in_process(
     """
     found = plugins or build_manager()
     plan = plan_of(str(manifest), Choices(**choices), found)
-    dataset = open_dataset(plan, found)
+    namespace = new_module()
+    dataset = open_dataset(plan, found, namespace)
     indices = range(len(dataset)) if samples is None else samples
     responses: dict[int, bytes] = {}
-    with executor_of(plan, dataset, found) as (executor, library):
+    with executor_of(plan, dataset, found, namespace) as (executor, library):
         prepare(executor, library, plan, indices)
         collect = partial(_collect, responses, indices)
         for worker in executor.workers:
@@ -106,24 +109,31 @@ def plan_of(name: str, choices: Choices, plugins: Plugins) -> RunPlan:
     dataset = choices.dataset or dataset_of(model)
     if not dataset:
         raise UserError(f"the manifest of {model.name} names no data set", "Give one: dataset=NAME.")
-    located = locate_files(model, plugins.catalog)
+    located = locate_files(model, plugins.catalog, choices.allow_http)
     files = [unpack(wish, path) for wish, path in zip(model.files, located, strict=True)]
     return make_plan(model, library.dataset(dataset), choices, plugins.catalog, files)
 
 
-def locate_files(model: ModelManifest, catalog: Catalog) -> list[Path]:
+def locate_files(model: ModelManifest, catalog: Catalog, allow_http: bool = False) -> list[Path]:
     """The model's files, fetched when they are not here. Raises UserError for one that cannot be had."""
     base = model.origin.path.parent
-    found = [resolve(wish.source, base, wish.checksum, catalog, fetch=True) for wish in model.files]
+    found = [
+        resolve(wish.source, base, wish.checksum, catalog, fetch=True, allow_http=allow_http) for wish in model.files
+    ]
     return [path for path in found if path is not None]
 
 
 @contextmanager
-def executor_of(plan: RunPlan, dataset: DataSet, plugins: Plugins) -> Iterator[tuple[Executor, SampleLibrary]]:
-    """An executor with its predictors loaded and its library empty; both are closed afterwards, threads included."""
+def executor_of(
+    plan: RunPlan, dataset: DataSet, plugins: Plugins, namespace: types.ModuleType | None = None
+) -> Iterator[tuple[Executor, SampleLibrary]]:
+    """An executor with its predictors loaded and its library empty; both are closed afterwards, threads included.
+
+    ``namespace`` is the module that the Python of the plan's manifests shares; None makes a new one.
+    """
     framework = plugins.catalog.frameworks.find(plan.framework.name).provider
-    preprocess, postprocess = bind(plan, plugins.catalog)
-    library = SampleLibrary(dataset, preprocess, len(plan.host.cores))
+    preprocess, postprocess = bind(plan, plugins.catalog, namespace)
+    library = SampleLibrary(dataset, preprocess, len(plan.host.cores), raw=not opens_samples(plan))
     counters = memoryview(array("q", [0] * plan.host.instances))
     busy = memoryview(array("q", [0] * plan.host.instances))
 
@@ -132,7 +142,7 @@ def executor_of(plan: RunPlan, dataset: DataSet, plugins: Plugins) -> Iterator[t
 
     executor = make_executor(plan, library, make_worker, _raise)
     try:
-        library.expect(plan.model.inputs or executor.workers[0].inputs)
+        library.expect(settle(plan.model.inputs, executor.workers[0].inputs) or executor.workers[0].inputs)
         yield executor, library
     finally:
         executor.close()

@@ -239,7 +239,8 @@ class SourceConformance(Subject):
 
     def _fetchable(self, folder: Path) -> tuple[str, str, Fetch]:
         """A file that can be fetched, and fetch itself; the check is skipped when there is nothing to fetch."""
-        fetch, file = self.provider().fetch, self.fetchable_uri(folder)
+        provider, file = self.provider(), self.fetchable_uri(folder)
+        fetch = provider.fetch or provider.fetch_over_http
         if fetch is None:
             raise SkipTest("this source fetches nothing")
         if file is None:

@@ -206,7 +206,10 @@ class StepConformance(Subject):
         packages = {package_of(function), package_of(provider.make)} - {"functools"}
 
         def lines(of: Arrays) -> int:
-            return max(lines_run(partial(function, of, self.context()), package) for package in packages)
+            context = self.context()
+            if provider.batch and of:
+                context["sample_indices"] = list(range(len(of[0])))
+            return max(lines_run(partial(function, of, context), package) for package in packages)
 
         few = lines(arrays)
         require(

@@ -28,6 +28,16 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
     for kind in ("DATA", "CACHE", "CONFIG"):
         monkeypatch.setenv(f"MLH_{kind}_DIR", str(tmp_path / kind.lower()))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    # What a page installs goes there, by what is installed already: nothing is fetched.
+    pip = {
+        "TARGET": str(tmp_path / "site"),
+        "NO_DEPS": "1",
+        "NO_BUILD_ISOLATION": "0",
+        "DISABLE_PIP_VERSION_CHECK": "1",
+    }
+    for option, value in pip.items():
+        monkeypatch.setenv(f"PIP_{option}", value)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     return folder
 

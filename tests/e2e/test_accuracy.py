@@ -74,6 +74,40 @@ def test_random_weights_have_no_accuracy(bench: Bench, tmp_path: Path) -> None:
     assert ran.document["model"]["weights"] == "random"
 
 
+OWN = """
+def score(responses, label, options):
+    return [options["each"] * (row[0] == label(index)) for index, row in responses.items()]
+"""
+
+
+def test_a_metric_of_the_manifests_own_needs_trust_and_gives_the_figure(bench: Bench, tmp_path: Path) -> None:
+    metric = {
+        "python": OWN, "response": {"dtype": "float32", "shape": [1]}, "unit": "%", "target": 97.0,
+        "options": {"each": 100},
+    }  # fmt: skip
+    path = changed_manifest(tmp_path, metric=metric)
+    refused = bench(path, "--mode", "accuracy")
+    assert refused.code == 2
+    assert "metric.python: Python that would run on this machine" in refused.err
+    ran = bench(path, "--mode", "accuracy", "--trust", "--json")
+    assert ran.code == 0, ran.err
+    found, named = ran.document["accuracy"], bench("digits-cnn", "--mode", "accuracy", "--json").document["accuracy"]
+    assert (found["metric"], found["unit"], found["n"], found["passed"]) == ("python", "%", 600, True)
+    assert found["value"] == pytest.approx(named["value"], abs=1e-9)
+    assert found["interval"][0] < found["value"] < found["interval"][1]
+
+
+def test_a_metric_that_fails_is_a_failed_run_told_with_its_line(bench: Bench, tmp_path: Path) -> None:
+    source = OWN.replace("return [", "return [1 / 0 for _ in ()] + [").replace("row[0]", "1 / 0")
+    response = {"dtype": "float32", "shape": [1]}
+    path = changed_manifest(tmp_path, metric={"python": source, "response": response, "options": {"each": 1}})
+    ran = bench(path, "--mode", "accuracy", "--trust", "--json")
+    assert ran.code == 3
+    [why] = ran.document["invalid_reasons"]
+    assert "score(responses, label, options) failed: ZeroDivisionError" in why
+    assert why.startswith(f"{path}:")
+
+
 def test_inline_python_needs_trust_once(bench: Bench, tmp_path: Path) -> None:
     source = (
         "def postprocess(ctx, data):\n"

@@ -78,7 +78,7 @@ def model_files(source: str, sha256: str | None = None) -> dict[str, Any]:
         ({"preproces": []}, ("preproces", "'preprocess'")),
         ({"preprocess": ["tensor.scael"]}, ("changed.yaml", "'tensor.scale'")),
         ({"preprocess": [{"tensor.scale": {"fcator": 2}}]}, ("changed.yaml", "'factor'")),
-        ({"metric": {"name": "top2"}}, ("'top1'",)),
+        ({"metric": {"name": "tob1"}}, ("'top1'",)),
         ({"inputs": [{"name": "image", "dtype": "float32", "shape": ["batch", 1, 8, 8]}]}, ("'image'",)),
     ],
 )

@@ -82,6 +82,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     command = [python, "-m", "pip", "install", "--quiet", str(kernel), str(plugin), "fake-engine==1.0"]
     subprocess.run(command, check=True, env=env)
     (folder / "sums.yaml").write_text(yaml.safe_dump(MANIFEST), "utf-8")
+    (folder / "needy.yaml").write_text(yaml.safe_dump({**MANIFEST, "requires": ["numpy==0.0.1"]}), "utf-8")
     return Installed(folder, env)
 
 
@@ -149,7 +150,9 @@ def test_two_that_make_one_environment_wait_for_each_other(here: Installed) -> N
     ("arguments", "words"),
     [
         (("engine==9.9",), "No matching distribution found for fake-engine"),
+        (("engine==1.0", "--requires", "no-such-thing"), "there is no no-such-thing, which is required: "),
         (("engine==1.0", "--requires", "no-such-thing"), "No matching distribution found for no-such-thing"),
+        (("engine==1.0", "--model", "needy.yaml"), "there is no numpy==0.0.1, which is required: "),
     ],
 )
 def test_a_failed_install_shows_pips_last_lines_and_leaves_nothing(

@@ -24,6 +24,7 @@ import yaml
 from mlharness.cli.main import main
 from mlharness.errors import ManifestError
 from mlharness.manifest.documents import DataSetManifest
+from mlharness.manifest.published.upgrade import read_upgraded
 from mlharness.manifest.reading import check_manifest, read_manifest
 from tests.fuzz import mutate, seeds
 from tests.fuzz.canary import Canary, ExecutedError
@@ -64,7 +65,10 @@ class Fuzzer:
 
     def __post_init__(self) -> None:
         self.canary = Canary(self.folder)
-        self.manifests = [*seeds.manifests(), seeds.with_python(self.canary.source)]
+        self.manifests = [
+            *seeds.manifests(),
+            *[seeds.with_python(self.canary.source), *seeds.published(self.canary.source)] * 3,
+        ]
         self.trees = [yaml.safe_load(data) for data in self.manifests]
         python = {"python": f"{self.canary.source}\ndef preprocess(ctx, data): return data\n"}
         apply = f'!!python/object/apply:builtins.exec ["{self.canary.source}"]'
@@ -118,8 +122,10 @@ class Fuzzer:
 
     def check_planned(self, path: Path, data: bytes) -> None:
         """A model or a data set that follows its schema can be planned, or the error has file, line and key."""
-        dataset = isinstance(read_manifest(path), DataSetManifest)
-        named = ["null", "--dataset", str(path)] if dataset else [str(path)]
+        members = read_upgraded(path).data.get("members")
+        dataset = isinstance(read_manifest(path, member=members[0] if members else None), DataSetManifest)
+        name = f"{path}#{members[0]}" if members else str(path)
+        named = ["null", "--dataset", name] if dataset else [name]
         ran = self.mlh(["bench", "--dry-run", *named, "-q"])
         if ran.code == INPUT and str(path) not in ran.err:  # about a file that the manifest names, as its data set
             expect(re.match(r"Error: /\S+:\d+: .", ran.err) is not None, f"no other file's line: {ran.err!r}")
@@ -135,6 +141,13 @@ class Fuzzer:
             expect(line.startswith(str(path)), f"no file: {line!r}")
         self.mlh(["validate", str(path), "--json"])
         self.mlh(["models", "show", str(path)])
+        self.check_upgraded(path)
+
+    def check_upgraded(self, path: Path) -> None:
+        """What is upgraded has no problem of its own."""
+        upgraded = self.mlh(["manifest", "upgrade", str(path), "-q"])
+        if upgraded.code == 0:
+            expect(check_manifest(self.write("upgraded.yaml", upgraded.out.encode())) == [], "the upgrade is not valid")
 
     def check_configuration(self, data: bytes) -> None:
         """An error names the file, the line, and the table with its key; of what is no TOML, file and line."""
@@ -172,7 +185,8 @@ class Fuzzer:
         self.codes[self.kind, ran.code] += 1
         expect("Traceback" not in ran.err, ran.err)
         expect(ran.code in (0, INPUT), f"exit code {ran.code}\n{ran.err}")
-        expect(ran.code == 0 or re.search(r"^Error: \S", ran.err, re.MULTILINE) is not None, f"no error: {ran.err!r}")
+        told = re.search(r"^Error: \S", ran.err, re.MULTILINE) or ran.err.startswith("Usage: ")  # a group by itself
+        expect(ran.code == 0 or bool(told), f"no error: {ran.err!r}")
         if ran.code and "--json" in words and "--" not in words:
             expect(bool(json.loads(ran.out)["error"]["message"]), "no message in the document")
         return ran
@@ -273,7 +287,7 @@ def located(message: str, path: Path, data: bytes) -> bool:
     return found is not None and 1 <= int(found[1]) <= lines + 1
 
 
-MANIFEST_KEY = re.compile(rf":\d+: (?:{'|'.join(seeds.MANIFEST_KEYS)})\b")
+MANIFEST_KEY = re.compile(rf":\d+: (?:{'|'.join((*seeds.MANIFEST_KEYS, *seeds.PUBLISHED_KEYS))})\b")
 CONFIGURED_KEY = re.compile(r":\d+: (?:\[|not valid TOML: \S|not UTF-8)")
 SETTING_KEY = re.compile(
     r":\d+: (?:[a-z_]+(?:: | is about)|.* is not a setting|LoadGen has no setting |no scenario is named |not UTF-8)"

@@ -9,9 +9,12 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.fuzz.cases import Failure, Fuzzer, as_toml, as_yaml, run_case
-from tests.fuzz.seeds import CONFIGURED, MANIFEST_KEYS, VOCABULARY
+from tests.fuzz.seeds import CONFIGURED, MANIFEST_KEYS, PUBLISHED_KEYS, VOCABULARY
 
-_KEYS = (*MANIFEST_KEYS, "dtype", "shape", "target", "python")
+_KEYS = (
+    *MANIFEST_KEYS, *PUBLISHED_KEYS, "dtype", "shape", "target", "python", "type", "parameters", "graph_path",
+    "input_layer", "element_type", "dimensions", "is_archive",
+)  # fmt: skip
 _TEXT = st.text(st.characters(exclude_categories=()), max_size=20)
 _SCALARS = (
     st.none() | st.booleans() | st.integers() | st.floats() | _TEXT | st.sampled_from(("model", "dataset", "null"))

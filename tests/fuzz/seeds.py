@@ -11,8 +11,14 @@ from mlharness.plugins import build_manager
 MANIFEST_KEYS = (
     "kind", "name", "version", "framework", "frameworks", "members", "model", "files", "inputs", "outputs", "dataset",
     "options", "preprocess", "postprocess", "metric", "mlperf", "bench", "requires", "provider", "attributes",
+    "md5", "python", "response", "unit", "higher_is_better",
     "weights", "parallel", "allow_non_finite", "description", "license", "modality", "references",
 )  # fmt: skip
+PUBLISHED_KEYS = (
+    "output", "hidden", "container", "init", "load", "unload", "before_preprocess", "after_preprocess",
+    "before_postprocess", "after_postprocess",
+)  # fmt: skip
+"""Keys of the published format beside those that it shares with ours."""
 CONFIGURED: dict[str, tuple[Any, ...]] = {
     "scenario": ("SingleStream", "Server", "Offline"),
     "mode": ("performance",),
@@ -39,6 +45,7 @@ CONFIGURED: dict[str, tuple[Any, ...]] = {
     "stall-timeout": (60, 1e-3),
     "output": ("runs", "~", "a\tb"),
     "block": ([], ["builtin-table"]),
+    "allow-http": (True, False),
 }
 """Values that each option of ``mlh bench`` takes from a configuration file."""
 USER_CONF = b"""# settings of a test
@@ -47,6 +54,27 @@ USER_CONF = b"""# settings of a test
 *.*.min_duration = 600000
 resnet50.SingleStream.target_latency = 0.5
 *.MultiStream.samples_per_query = 8
+"""
+PUBLISHED = """name: Canary v1.0
+version: 1.0
+framework: {name: Onnxruntime, version: ^1.8}
+license: MIT License
+modality: image_classification
+references: [https://example.org]
+inputs:
+  - type: image
+    description: the input image
+    parameters:
+      {element_type: float32, input_layer: 0, layout: HWC, dimensions: [3, 8, 8], mean: [1, 2, 3], scale: 2}
+outputs: [{type: classification, parameters: {element_type: float32, output_layer: logits}}]
+model:
+  is_archive: true
+  base_url: https://example.org/a.tgz
+  graph_path: https://example.org/a.onnx
+  graph_checksum: 0123456789abcdef0123456789abcdef
+  weights_path: a.bin
+  features_path: https://example.org/labels.txt
+attributes: {kind: CNN}
 """
 COMMANDS: tuple[tuple[str, ...], ...] = (
     ("bench", "--dry-run", "null", "--scenario", "Server", "--target-qps", "100", "--json"),
@@ -58,6 +86,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("datasets", "--block", "builtin-null"),
     ("plugins", "-v"),
     ("validate", "missing.yaml", "--json"),
+    ("manifest", "upgrade", "missing.yml"),
     ("trust", "list"),
     ("trust", "revoke", "abc"),
     ("--help",),
@@ -68,7 +97,7 @@ VOCABULARY = (
     "--duration", "--target-latency", "--min-queries", "--warmup", "--repeat", "--user-conf", "--audit-conf",
     "--system-description", "--trust", "--output", "--block", "--profile", "--seed", "1e308",
     "99999999999999999999", "0", "0.5", "inf", "null", "digits-cnn", "./x.yaml", "x.yml", "show", "list", "revoke",
-    "bench", "validate", "models",
+    "bench", "validate", "models", "manifest", "upgrade",
 )  # fmt: skip
 
 
@@ -80,6 +109,29 @@ def configuration(chance: random.Random) -> dict[str, Any]:
         return {name: chance.choice(CONFIGURED[name]) for name in names}
 
     return {"bench": table(), "profiles": {chance.choice(("slow", "ci", "a b", "é")): {"bench": table()}}}
+
+
+def published(source: str) -> list[bytes]:
+    """A model and a data set of the published format, whose Python runs ``source`` wherever it would be executed."""
+    blocks = {
+        stage: f"{source}\ndef {stage}({arguments}):\n    {source}\n    return data\n"
+        for stage, arguments in (
+            ("before_preprocess", "data=0"), ("preprocess", "ctx, data"), ("postprocess", "ctx, data"),
+            ("after_postprocess", "data=0"), ("init", "data"), ("load", "data"), ("unload", "data"),
+        )
+    }  # fmt: skip
+
+    def block(name: str) -> str:
+        return f"{name}: |\n" + "".join(f"  {line}\n" for line in blocks[name].splitlines())
+
+    stages = "".join(map(block, ("before_preprocess", "preprocess", "postprocess", "after_postprocess")))
+    single = (
+        PUBLISHED.replace("outputs: [{", "output: {")
+        .replace("logits}}]", "logits}}")
+        .replace("base_url: https", "base_url: http")
+    )
+    data = "name: Canary Data\n" + "".join(map(block, ("init", "load", "unload")))
+    return [(PUBLISHED + stages).encode(), (single + stages).encode(), data.encode()]
 
 
 def manifests() -> list[bytes]:

@@ -39,3 +39,18 @@ def test_what_is_missing_is_named(folder: Path) -> None:
     with pytest.raises(UserError, match=f"ImageNet: {folder} has no val_map.txt") as raised:
         data_root(str(folder), "ImageNet", NEEDED, "image-net.org")
     assert "image-net.org" in raised.value.remedy
+
+
+def test_a_missing_folder_is_named(folder: Path) -> None:
+    with pytest.raises(UserError, match=f"ImageNet: there is no folder {folder / 'val2'}"):
+        data_root(str(folder / "val2"), "ImageNet", NEEDED, "image-net.org")
+    with pytest.raises(UserError, match="there is no folder"):
+        data_root(str(folder / "val_map.txt"), "ImageNet", NEEDED, "image-net.org")
+
+
+def test_a_data_set_may_know_no_names(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert data_root(str(folder), "pictures", (), "your own") == folder
+    monkeypatch.delenv("DATA_DIR", raising=False)
+    with pytest.raises(UserError, match="pictures") as raised:
+        data_root(None, "pictures", (), "your own")
+    assert raised.value.remedy.startswith("Put its files into one folder (your own)")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mlharness import planning
-from mlharness.builtin import sources
+from mlharness.builtin import inline, sources
 from mlharness.choices import Choices
 from mlharness.errors import ManifestError, PluginError, UserError
 from mlharness.manifest.documents import (
@@ -25,7 +25,7 @@ from mlharness.manifest.documents import (
     Origin,
     Step,
 )
-from mlharness.plan import RunPlan
+from mlharness.plan import PlannedMetric, RunPlan
 from mlharness.planning import check_device, make_plan, share_cores
 from mlharness.providers import Array, Option, Predictor, ResponseSpec, Score, StepFunction
 from mlharness.registrars import (
@@ -40,6 +40,7 @@ from tests.unit.runner.making import SHA
 
 CORES = (0, 2, 4, 6)
 Plan = Callable[..., RunPlan]
+SOURCE = ("source", "line", "convention")
 
 
 def load(model: Any, device: str, options: Mapping[str, Any], trace: Any = None) -> Predictor:
@@ -64,6 +65,10 @@ def score(responses: Mapping[int, Array], label: Callable[[int], Any], options: 
     raise AssertionError("planning scores nothing")
 
 
+def any_option(name: str) -> Option:
+    return Option(name, "integer" if name == "line" else "string", "")
+
+
 @pytest.fixture
 def catalog() -> Catalog:
     """Two frameworks, a step, a metric and a kind of data set, none of which may be called."""
@@ -75,7 +80,8 @@ def catalog() -> Catalog:
     size = Option("size", "integer", "Pixels.", required=True)
     steps = StepRegistrar(filled, "mlh-steps")
     steps.step("image.resize", make, parameters=(size,))
-    steps.step("python", make, parameters=(Option("source", "string", ""), Option("line", "integer", "")))
+    steps.step("python", make, parameters=tuple(map(any_option, SOURCE)))
+    inline.mlh_register_metrics(MetricRegistrar(filled, "builtin-inline"))
     metrics = MetricRegistrar(filled, "mlh-metrics")
     columns = Option("columns", "integer", "", default=7)
     metrics.metric(
@@ -127,6 +133,36 @@ def test_nothing_is_imported_called_or_opened_and_everything_is_resolved(plan: P
     assert made.host.model_files == ("/cache/m.bin",)
     assert Path(made.host.model_manifest).is_absolute()
     assert made.host.blocked == ("mlh-blocked",)
+
+
+def test_the_data_directory_is_the_users_else_the_environments_and_never_hashed(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DATA_DIR", raising=False)
+    assert plan().host.data_dir == ""
+    monkeypatch.setenv("DATA_DIR", "/data")
+    assert plan().host.data_dir == "/data"
+    monkeypatch.chdir(tmp_path)
+    assert plan(data_dir=Path("mine")).host.data_dir == str(tmp_path / "mine")
+    assert plan(data_dir=Path("mine")).sha256 == plan().sha256
+
+
+def test_python_without_samples_needs_python_that_opens_them(catalog: Catalog) -> None:
+    source = Option("init", "string", "")
+    DataSetRegistrar(catalog, "builtin-inline").dataset(
+        "python", open=open_nothing, options=(source, any_option("sample"))
+    )
+    origin = Origin(Path("d.yaml"), SHA)
+    without = DataSetManifest(origin, "d", "1", "python", options={"init": "..."}, lines={"init": 7})
+    published = replace(MODEL, preprocess=(Step("python", {"source": "...", "convention": "published"}, 3),))
+    files = [(Path("m.bin"), SHA)]
+    with pytest.raises(UserError, match=r"d\.yaml: options: the data set has no sample\(index\)"):
+        make_plan(MODEL, without, Choices(), catalog, files)
+    made = make_plan(published, without, Choices(), catalog, files)
+    assert made.dataset.lines == {"init": 7}
+    assert made.dataset.options == {"init": "...", "sample": None}
+    with_samples = replace(without, options={"init": "...", "sample": "..."})
+    assert make_plan(MODEL, with_samples, Choices(), catalog, files).dataset.options["sample"] == "..."
 
 
 class TestFramework:
@@ -196,7 +232,8 @@ class TestSteps:
 
     def test_inline_python_is_told_its_line(self, plan: Plan) -> None:
         made = plan({"preprocess": (Step("python", {"source": "def preprocess(): ..."}, 40),)})
-        assert made.preprocess[0].parameters == {"source": "def preprocess(): ...", "line": 40}
+        parameters = made.preprocess[0].parameters
+        assert (parameters["source"], parameters["line"]) == ("def preprocess(): ...", 40)
 
 
 class TestAccuracy:
@@ -213,6 +250,14 @@ class TestAccuracy:
 
     def test_without_a_metric_there_is_none_in_the_plan(self, plan: Plan) -> None:
         assert plan({"metric": None}).metric is None
+
+    def test_a_metric_of_the_manifests_own_says_what_a_plugin_would(self, plan: Plan) -> None:
+        python, response = Step("python", {"source": "def score(): ..."}, 5), ResponseSpec("int8", (None,))
+        wish = MetricWish("python", {"k": 1}, 2.0, python, response, "s", higher_is_better=False)
+        options = {"source": "def score(): ...", "line": 5, "unit": "s", "options": {"k": 1}}
+        assert plan({"metric": wish}).metric == PlannedMetric(
+            "python", "builtin-inline", options, 2.0, response, higher_is_better=False
+        )
 
     def test_a_metrics_options_decide_its_response(self, plan: Plan) -> None:
         made = plan({"metric": MetricWish("map", {"columns": 5})}).metric

@@ -13,7 +13,7 @@ from mlharness import request as module
 from mlharness.builtin import sources
 from mlharness.choices import Choices
 from mlharness.environments.choosing import Wish
-from mlharness.errors import PluginError
+from mlharness.errors import PluginError, UserError
 from mlharness.manifest.documents import DataSetManifest, FrameworkWish, ModelFile, ModelManifest, Origin
 from mlharness.plugins import Plugins, build_manager
 from mlharness.providers import SourceProvider
@@ -36,6 +36,11 @@ def plugins() -> Plugins:
         source = SourceProvider(scheme, lambda uri, sha256: None, lambda uri, sha256, advance: Path(uri))
         SourceRegistrar(found.catalog, "s").source(replace(source, framework=framework))
     return found
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLH_CACHE_DIR", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -80,6 +85,19 @@ def test_each_md5_is_doubted_once_with_the_sha256_of_what_it_is_for(tmp_path: Pa
     wanted = Request(model, DATA, Choices(), found, Path())
     assert wanted.locate() == [tmp_path / "m.zip"] * 3
     assert wanted.warnings() == [f"m.zip: md5 can be forged; the file's sha256 is {sha256}, write that"]
+
+
+def test_what_comes_over_plain_http_is_refused_with_its_place_or_doubted(tmp_path: Path) -> None:
+    found = build_manager(entry_points=[])
+    sources.mlh_register_sources(SourceRegistrar(found.catalog, "builtin-sources"))
+    model = replace(MODEL, origin=Origin(tmp_path / "m.yaml", SHA), files=(ModelFile("HTTP://a/b", SHA),))
+    wanted = Request(model, DATA, Choices(), found, Path())
+    with pytest.raises(UserError, match=r"m\.yaml: model\.files\[0\]: HTTP://a/b: files are not fetched over plain"):
+        wanted.locate()
+    allowed = replace(wanted, choices=Choices(allow_http=True))
+    assert allowed.locate() == [None]
+    [said] = allowed.warnings()
+    assert said.startswith("HTTP://a/b: anyone on the way can change")
 
 
 def test_a_framework_that_nothing_provides(plugins: Plugins, asked: list[Wish]) -> None:

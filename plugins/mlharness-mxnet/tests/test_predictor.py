@@ -171,3 +171,11 @@ def test_an_executor_is_kept_for_each_size_and_they_share_memory(mx: Any, save: 
         assert tracemalloc.get_traced_memory()[0] < 100_000  # nothing was bound anew
     finally:
         tracemalloc.stop()
+
+
+def test_places_and_what_the_manifest_leaves_open(linear: tuple[Path, Path], load: Load) -> None:
+    loaded = load(linear, (TensorSpec("0", "", (None, 4)),), (TensorSpec("0", "", ()),))
+    assert list(loaded.inputs) == [TensorSpec("x", "float32", (None, 4))]
+    assert [(spec.name, spec.dtype, spec.shape) for spec in loaded.outputs] == [("relu", "float32", (None, 3))]
+    with pytest.raises(UserError, match="declares no inputs with their shapes"):
+        load(linear, (TensorSpec("x", "float32", ()),))

@@ -167,6 +167,22 @@ class TestFrozenGraph:
         assert [spec.name for spec in (*loaded.inputs, *loaded.outputs)] == ["images", "scores"]
         np.testing.assert_allclose(loaded.predict({"images": X})[0], Y, rtol=1e-5, atol=1e-6)
 
+    def test_places_and_what_the_manifest_leaves_open(self, load: Load, old: Path) -> None:
+        loaded = load(old, inputs=(TensorSpec("0", "float32", ()),), outputs=(TensorSpec("logits", "", ()),))
+        assert list(loaded.inputs) == [TensorSpec("input", "float32", (None, 4))]
+        assert list(loaded.outputs) == [TensorSpec("logits", "float32", (None, 3))]
+        [spec] = load(old, outputs=(TensorSpec("0", "", ()),)).outputs
+        assert spec.name == "Reshape_1"
+
+    def test_an_output_of_a_shape_that_nobody_knows(self, load: Load, tmp_path: Path) -> None:
+        def build(v1: Any) -> None:
+            x = v1.placeholder(tf.float32, (None, 4), name="x")
+            v1.placeholder_with_default(x * 2, None, name="y")
+
+        loaded = load(save_graph(tmp_path / "open.pb", build), outputs=(TensorSpec("y", "", ()),))
+        assert list(loaded.outputs) == [TensorSpec("y", "float32", ())]
+        np.testing.assert_array_equal(loaded.predict({"x": X})[0], 2 * X)
+
     def test_without_names_the_graph_tells(self, load: Load, old: Path) -> None:
         loaded = load(old)
         assert [spec.name for spec in (*loaded.inputs, *loaded.outputs)] == ["input", "Reshape_1"]

@@ -290,3 +290,29 @@ def test_the_plugin_is_described() -> None:
     with pytest.raises(UserError, match="names no model file") as caught:
         plugin.load(Model("net", ()), "cpu", {"intra_op_num_threads": None, "inter_op_num_threads": None})
     assert caught.value.remedy
+
+
+class TestOpenTensors:
+    """Inputs by their places, and with dtypes and shapes that nobody says, as published manifests declare them."""
+
+    def test_a_place_is_the_parameter_there(self, load: Load, tmp_path: Path) -> None:
+        path = script(Two(), tmp_path / "two.pt")
+        loaded = load(path, [TensorSpec("1", "float32", (None, 6)), TensorSpec("0", "float32", (None, 6))])
+        assert [spec.name for spec in loaded.inputs] == ["right", "left"]
+        np.testing.assert_array_equal(loaded.predict({"left": BATCH, "right": 2 * BATCH})[0], -BATCH)
+
+    def test_outputs_are_known_once_the_model_is_called(self, load: Load, tmp_path: Path) -> None:
+        loaded = load(script(Linear(), tmp_path / "s.pt"), [TensorSpec("0", "", ())])
+        assert (loaded.inputs, loaded.outputs) == ((TensorSpec("x", "", ()),), ())
+        [output] = loaded.predict({"x": BATCH})
+        assert output.shape == (4, 3)
+        assert loaded.outputs == (TensorSpec("output", "float32", ()),)
+
+    def test_a_script_without_parameters_has_none(self, load: Load, tmp_path: Path) -> None:
+        loaded = load(script(Two(), tmp_path / "two.pt"), [TensorSpec("0", "", ()), TensorSpec("1", "", ())])
+        found = plugin.complexity(loaded, {"left": BATCH, "right": BATCH})
+        assert (found.parameters, found.multiply_adds) == (0, None)
+
+    def test_declared_outputs_take_from_the_model_what_they_leave_open(self, load: Load, tmp_path: Path) -> None:
+        loaded = load(script(Linear(), tmp_path / "s.pt"), [X], [TensorSpec("logits", "", ())])
+        assert loaded.outputs == (TensorSpec("logits", "float32", (None, 3)),)

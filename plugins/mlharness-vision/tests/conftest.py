@@ -15,6 +15,8 @@ from mlharness.options import resolve_options
 from mlharness.providers import Arrays, Option, StepFunction
 from mlharness.registrars import Catalog, StepRegistrar
 
+pytest_plugins = ["mlharness.testing.fixtures"]
+
 
 def locate_packaged(uri: str) -> Path:
     """The file that a pkg:// URI names; the test is skipped when the package is not installed."""

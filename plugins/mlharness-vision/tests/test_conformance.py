@@ -43,6 +43,10 @@ class TestDecode(StepConformance):
         return [(), (encoded()[:60],), (np.zeros(100, np.uint8),)]
 
 
+class TestDecodeByOpenCV(TestDecode):
+    parameters: Mapping[str, Any] = {"library": "opencv"}
+
+
 class OnPixels(StepConformance):
     """A step on a decoded image."""
 
@@ -58,6 +62,13 @@ class TestResize(OnPixels):
     parameters: Mapping[str, Any] = {"shape": [6, 8]}
     gives = (("uint8", (6, 8, 3)),)
     bad_parameters = ({}, {"size": 0}, {"size": 4, "shape": [4, 4]}, {"size": 4, "interpolation": "best"})
+
+
+class TestResizeByOpenCV(OnPixels):
+    step = "image.resize"
+    parameters: Mapping[str, Any] = {"size": 8, "interpolation": "area", "library": "opencv"}
+    gives = (("uint8", (8, 11, 3)),)
+    bad_parameters = ({"size": 0, "library": "opencv"}, {"size": 4, "interpolation": "box", "library": "opencv"})
 
 
 class TestCenterCrop(OnPixels):
@@ -84,6 +95,19 @@ class TestLayout(OnPixels):
     bad_parameters = ({}, {"to": "CWH"})
 
 
+class TestClass(StepConformance):
+    step = "image.class"
+    parameters: Mapping[str, Any] = {"offset": -1}
+    gives = (("float32", (4, 1)),)
+    bad_parameters = ({"offset": 0.5},)
+
+    def make_arrays(self) -> Arrays:
+        return (np.random.default_rng(6).random((4, 7), np.float32),)
+
+    def bad_arrays(self) -> Sequence[Arrays]:
+        return [(), (np.zeros((4, 7, 2), np.float32),)]
+
+
 class TestImages(DataSetConformance):
     dataset = "images"
     count = 3
@@ -102,3 +126,38 @@ class TestImages(DataSetConformance):
             [{"label": 0}],
         )
         return [{"items": item} for item in items]
+
+
+class TestImageFolder(DataSetConformance):
+    dataset = "image-folder"
+    count = 4
+
+    def make_options(self, folder: Path) -> Mapping[str, Any]:
+        for number in range(self.count):
+            path = folder / "good" / f"class{number // 2}" / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels() // (number + 1)).save(path)
+        return {"root": str(folder / "good")}
+
+    def bad_options(self, folder: Path) -> Sequence[Mapping[str, Any]]:
+        (folder / "empty").mkdir()
+        (folder / "words" / "a").mkdir(parents=True)
+        (folder / "words" / "a" / "words.png").write_text("no image", "utf-8")
+        return [
+            {"root": str(folder / "nowhere")},
+            {"root": str(folder / "empty")},
+            {"root": str(folder / "words")},
+            {**self.make_options(folder), "classes": ["class0", "class7"]},
+            {**self.make_options(folder), "extensions": []},
+        ]
+
+
+class TestImageNet(DataSetConformance):
+    dataset = "imagenet"
+    count = 4
+
+    def make_options(self, folder: Path) -> Mapping[str, Any]:
+        return {"root": str(Path(__file__).parent / "fixtures" / "imagenet")}
+
+    def bad_options(self, folder: Path) -> Sequence[Mapping[str, Any]]:
+        return [{"root": str(folder)}, {**self.make_options(folder), "list": "val.txt"}]

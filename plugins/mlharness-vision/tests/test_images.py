@@ -12,7 +12,7 @@ from mlharness_vision.images import open_images
 from PIL import Image
 
 from mlharness.errors import UserError
-from mlharness.providers import DataSet
+from mlharness.providers import DataSet, FileDataSet
 
 
 @pytest.fixture
@@ -36,6 +36,13 @@ def test_samples_are_the_files_bytes_and_labels_the_items(folder: Path, items: l
     assert data.ndim == 1
     assert data.tobytes() == (folder / "red.png").read_bytes()
     assert [dataset.label(index) for index in range(2)] == [7, None]
+    assert isinstance(dataset, FileDataSet)
+    assert [dataset.file(index) for index in range(2)] == [folder / "red.png", folder / "blue.jpg"]
+
+
+def test_a_sample_is_a_file(folder: Path, items: list[dict[str, Any]]) -> None:
+    dataset: FileDataSet = open_images({"items": items}, None, folder.joinpath)
+    assert [dataset.file(index) for index in range(2)] == [folder / "red.png", folder / "blue.jpg"]
 
 
 def test_count_takes_the_first_and_locates_no_others(folder: Path, items: list[dict[str, Any]]) -> None:

@@ -40,6 +40,22 @@ def test_decode_gives_what_pillow_gives(make: Make, pixels: Pixels, kind: str) -
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("library", ["pillow", "opencv"])
+def test_decode_of_the_smallest_image(make: Make, library: str) -> None:
+    data = encoded(Image.new("RGB", (1, 1), (9, 80, 250)))
+    assert first(make("image.decode", library=library), data).tolist() == [[[9, 80, 250]]]
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic", "lanczos", "box"])
+def test_resize_of_and_to_a_single_pixel(make: Make, pixels: Pixels, interpolation: str) -> None:
+    one = pixels[:1, :1]
+    enlarged = first(make("image.resize", size=3, interpolation=interpolation), one)
+    np.testing.assert_array_equal(enlarged, np.broadcast_to(one, (3, 3, 3)))
+    shrunk = first(make("image.resize", shape=[1, 1], interpolation=interpolation), pixels)
+    kind = Image.Resampling[interpolation.upper()]
+    np.testing.assert_array_equal(shrunk, np.array(Image.fromarray(pixels).resize((1, 1), kind)))
+
+
 def test_decode_modes(make: Make, pixels: Pixels) -> None:
     data = encoded(Image.fromarray(pixels))
     np.testing.assert_array_equal(first(make("image.decode", mode="BGR"), data), pixels[:, :, ::-1])
@@ -115,6 +131,16 @@ def test_center_crop_of_even_and_odd_remainders(make: Make, pixels: Pixels) -> N
     assert found.flags.c_contiguous
 
 
+def test_center_crop_rounds_as_it_is_told(make: Make) -> None:
+    pixels = np.arange(8, dtype=np.uint8).reshape(1, 8, 1)
+    for width, down, even in ((8, 0, 0), (7, 0, 0), (6, 1, 1), (5, 1, 2), (4, 2, 2), (3, 2, 2), (2, 3, 3), (1, 3, 4)):
+        found = [
+            int(first(make("image.center-crop", shape=[1, width], rounding=rounding), pixels)[0, 0, 0])
+            for rounding in ("down", "half-even")
+        ]
+        assert found == [down, even], width
+
+
 def test_center_crop_refuses_a_smaller_image(make: Make, pixels: Pixels) -> None:
     with pytest.raises(UserError, match=r"\[37, 52, 3\], smaller than the \[38, 38\]"):
         first(make("image.center-crop", size=38), pixels)
@@ -132,13 +158,23 @@ def test_normalize_is_the_formula(
     np.testing.assert_allclose(found, (pixels.astype(np.float64) * scale - mean) / std, rtol=1e-6, atol=1e-6)
 
 
+def test_divide_makes_fractions_of_whole_numbers(make: Make, pixels: Pixels) -> None:
+    found = first(make("image.normalize", divide=255), pixels)
+    np.testing.assert_array_equal(found, pixels.astype(np.float32) / np.float32(255))
+
+
 def test_normalize_without_parameters_only_changes_the_dtype(make: Make, pixels: Pixels) -> None:
     np.testing.assert_array_equal(first(make("image.normalize"), pixels), pixels.astype(np.float32))
 
 
 @pytest.mark.parametrize(
     ("parameters", "said"),
-    [({"std": [1.0, 0.0]}, "must not hold 0"), ({"mean": []}, "mean is"), ({"mean": ["a"]}, "mean is")],
+    [
+        ({"std": [1.0, 0.0]}, "std is .* must not hold 0"),
+        ({"divide": 0}, "divide is 0, and must not hold 0"),
+        ({"mean": []}, "mean is"),
+        ({"mean": ["a"]}, "mean is"),
+    ],
 )
 def test_normalize_refuses_wrong_numbers(make: Make, parameters: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError, match=said):

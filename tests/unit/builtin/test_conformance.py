@@ -64,6 +64,21 @@ class TestTable(DataSetConformance):
         return [{**good, **change} for change in wrong]
 
 
+class TestRandom(DataSetConformance):
+    dataset = "random"
+    count = 4
+
+    def make_options(self, folder: Path) -> Mapping[str, Any]:
+        return {"arrays": [{"shape": [2, 3]}, {"shape": [5], "dtype": "int64", "high": 9}], "count": 4}
+
+    def bad_options(self, folder: Path) -> Sequence[Mapping[str, Any]]:
+        wrong: tuple[Any, ...] = (
+            "one", {"shapes": [2]}, {}, {"shape": [0]}, {"shape": [2], "dtype": "text"},
+            {"shape": [2], "low": 3, "high": 3}, {"shape": [2], "low": "a"},
+        )  # fmt: skip
+        return [{"arrays": [array]} for array in wrong] + [{"arrays": []}, {**self.make_options(folder), "seed": -1}]
+
+
 class TestScale(StepConformance):
     step = "tensor.scale"
     parameters: Mapping[str, Any] = {"factor": 0.5, "offset": 1}
@@ -112,6 +127,68 @@ class TestArgmax(StepConformance):
 
     def bad_arrays(self) -> Sequence[Arrays]:
         return [(np.zeros(4, np.float32),)]
+
+
+class TestTopK(StepConformance):
+    step = "tensor.top-k"
+    parameters: Mapping[str, Any] = {"k": 2}
+    gives = (("float32", (6, 2)),)
+    bad_parameters = ({"k": 0}, {"k": "many"})
+
+    def make_arrays(self) -> Arrays:
+        return (np.random.default_rng(3).random((6, 4), np.float32),)
+
+    def bad_arrays(self) -> Sequence[Arrays]:
+        return [(np.zeros((3, 1), np.float32),), (np.zeros(4, np.float32),)]
+
+
+class TestSoftmax(StepConformance):
+    step = "tensor.softmax"
+    gives = (("float32", (6, 4)),)
+
+    def make_arrays(self) -> Arrays:
+        return (np.random.default_rng(3).random((6, 4), np.float32),)
+
+    def bad_arrays(self) -> Sequence[Arrays]:
+        return [(np.array([["text"]]),)]
+
+
+class TestPad(StepConformance):
+    step = "tensor.pad"
+    parameters: Mapping[str, Any] = {"length": 5, "axis": 1, "value": 7}
+    gives = (("int64", (2, 5)),)
+    bad_parameters = ({}, {"length": 0}, {"length": 5, "side": "left"})
+
+    def make_arrays(self) -> Arrays:
+        return (np.arange(6).reshape(2, 3),)
+
+    def bad_arrays(self) -> Sequence[Arrays]:
+        return [(np.arange(6),)]
+
+
+class TestTruncate(StepConformance):
+    step = "tensor.truncate"
+    parameters: Mapping[str, Any] = {"length": 2, "axis": -1}
+    gives = (("int64", (2, 2)),)
+    bad_parameters = ({}, {"length": 0}, {"length": 5, "side": "left"})
+
+    def make_arrays(self) -> Arrays:
+        return (np.arange(6).reshape(2, 3),)
+
+    def bad_arrays(self) -> Sequence[Arrays]:
+        return [(np.array(6),)]
+
+
+class TestTopKAccuracy(MetricConformance):
+    metric = "topk"
+    options: Mapping[str, Any] = {"k": 2}
+    expected = 50.0
+
+    def make_responses(self) -> Mapping[int, Array]:
+        return {index: np.array([index % 4, 9], np.float32) for index in range(8)}
+
+    def label(self, index: int) -> int:
+        return (index % 4, 9, 8, 7)[index % 4]
 
 
 class TestTop1(MetricConformance):
@@ -174,3 +251,18 @@ class TestHttps(SourceConformance):
 
     def missing_uri(self, folder: Path) -> tuple[str, str | None]:
         return "https://example.org/missing.bin", "1" * 64
+
+
+class TestHttp(TestHttps):
+    scheme = "http"
+    bad_uris = ("http://example.org/without-a-checksum",)
+
+    def fetchable_uri(self, folder: Path) -> tuple[str, str]:
+        return URI.replace("https", "http"), SHA256
+
+    def make_uri(self, folder: Path) -> tuple[str, str]:
+        uri, sha256 = super().make_uri(folder)
+        return uri.replace("https", "http"), sha256
+
+    def missing_uri(self, folder: Path) -> tuple[str, str | None]:
+        return "http://example.org/missing.bin", "1" * 64

@@ -101,6 +101,7 @@ class TestOptions:
             (["--label", "a=1", "--label", "b=x=y", "--label", "c="], "labels", {"a": "1", "b": "x=y", "c": ""}),
             (["--option", "a=1", "--option", "a=2"], "options", ("a=1", "a=2")),
             (["--trust"], "trust", True),
+            (["--allow-http"], "allow_http", True),
             (["--stall-timeout", "90"], "stall_timeout_s", 90.0),
         ],
     )
@@ -192,6 +193,15 @@ class TestMistakes:
         assert bench.requests == []
         assert mlh("bench", "m.yaml", "--trust").code == 0
         assert mlh("bench", "m.yaml").code == 0, "trust is remembered"
+        [entry] = mlh("trust", "list", "--json").document["trusted"]
+        assert (entry["path"], len(entry["sha256"])) == (str(tmp_path / "m.yaml"), 64)
+        (tmp_path / "m.yaml").write_text(yaml.safe_dump({**manifest, "version": "2"}))
+        assert mlh("bench", "m.yaml").code == 2, "a changed file is asked for again"
+        assert mlh("bench", "m.yaml", "--trust").code == 0
+        assert mlh("trust", "revoke", entry["sha256"][:12]).code == 0
+        assert mlh("bench", "m.yaml").code == 0, "it was the file as it was before that is no longer trusted"
+        (tmp_path / "m.yaml").write_text(yaml.safe_dump(manifest))
+        assert mlh("bench", "m.yaml").code == 2
 
 
 class TestDryRun:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlharness.cli.init import check_free, check_name, compatible_versions, render
+from mlharness.authoring.distribution import check_free, check_name, compatible_versions, render
 from mlharness.errors import UserError
 from mlharness.plugins import build_manager
 from tests.fakes import install_fakes
@@ -28,7 +28,7 @@ def test_the_example_is_what_init_writes() -> None:
     there = {path.relative_to(EXAMPLE).as_posix(): path.read_text("utf-8") for path in found}
     block = "MLH_BLOCK_PLUGINS=mlharness-example"
     remedy = f"write it anew: rm -r plugins/mlharness-example && {block} mlh init plugin example --output plugins"
-    assert there == render("example"), remedy
+    assert there == render("plugin", "example"), remedy
 
 
 def test_every_file_is_written_and_named(mlh: Mlh, tmp_path: Path) -> None:
@@ -106,10 +106,14 @@ def test_misspelt_kind_is_answered(mlh: Mlh) -> None:
 
 
 def test_the_range_of_versions_is_this_minor_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlharness.cli.init.metadata.version", lambda name: "1.9.3rc1")
+    monkeypatch.setattr("mlharness.authoring.distribution.metadata.version", lambda name: "1.9.3rc1")
     assert compatible_versions() == ">=1.9,<1.10"
 
 
 def test_no_placeholder_is_left() -> None:
-    left = [path for path, text in render("mine").items() if "$" in text or "__package__" in path or "__name__" in path]
+    left = [
+        path
+        for path, text in render("plugin", "mine").items()
+        if "$" in text or "__package__" in path or "__name__" in path
+    ]
     assert left == []

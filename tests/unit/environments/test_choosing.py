@@ -38,7 +38,13 @@ def wish(version: str = "", requires: tuple[str, ...] = (), **fields: Any) -> Wi
 
 
 def test_a_framework_without_a_distribution_runs_here() -> None:
-    assert choose_environment(Wish(provider(""), "==9", ("no-such-thing",))) == sys.executable
+    assert choose_environment(Wish(provider(""), "==9", ("numpy>=2",))) == sys.executable
+
+
+def test_what_the_manifest_requires_is_missed_by_one_without_a_distribution_too() -> None:
+    with pytest.raises(UserError, match="what the manifest requires is not installed here: no-such-thing>=2") as caught:
+        choose_environment(Wish(provider(""), "", ("numpy", "no-such-thing>=2")))
+    assert caught.value.remedy == "Run: pip install 'no-such-thing>=2'"
 
 
 @pytest.mark.parametrize("distribution", ["fake-engine", "fake-engine-fast"])
@@ -62,8 +68,11 @@ def test_what_the_manifest_requires_counts(installed: dict[str, str]) -> None:
     installed["fake-engine"] = "2.0"
     has = put(a_record(packages={"fake-engine": "2.0", "pillow": "10.1"}))
     assert choose_environment(wish("", ("Pillow>=10",))) == has.interpreter
-    with pytest.raises(UserError, match="what the manifest requires is not: Pillow>=11"):
+    with pytest.raises(UserError, match="what the manifest requires is not: Pillow>=11") as caught:
         choose_environment(wish("", ("Pillow>=11",)))
+    pip, environment = caught.value.remedy.split(" Or: ")
+    assert pip == "Run: pip install 'Pillow>=11'"
+    assert environment == "mlh env create engine --requires 'Pillow>=11'"
 
 
 def test_the_plugins_of_the_plan_must_be_in_it() -> None:

@@ -21,6 +21,12 @@ from mlharness.manifest.provided import find_unprovided
 from mlharness.manifest.reading import check_located, make_manifest, read_manifest
 from mlharness.plugins import build_manager
 
+OWN_METRIC: dict[str, Any] = {
+    "python": "def score(responses, label, options):\n    return 1\n",
+    "response": {"dtype": "float32", "shape": [None, 7]},
+    "unit": "%",
+    "higher_is_better": False,
+}
 VALID: dict[str, Any] = {
     "kind": "model",
     "name": "m",
@@ -39,6 +45,7 @@ VALID: dict[str, Any] = {
     "requires": ["numpy>=1.23"],
     "attributes": {"x": [1, {"y": None}]},
 }
+OWN: dict[str, Any] = {**VALID, "metric": OWN_METRIC}
 DATASET: dict[str, Any] = {"kind": "dataset", "name": "d", "version": "1", "provider": "p", "options": {"a": []}}
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
@@ -118,7 +125,7 @@ def replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
 
 
 @_CALM
-@given(st.sampled_from([(data, path) for data in (VALID, DATASET) for path in paths(data)]), values)
+@given(st.sampled_from([(data, path) for data in (VALID, OWN, DATASET) for path in paths(data)]), values)
 def test_a_valid_manifest_with_one_value_replaced(place: tuple[dict[str, Any], tuple[Any, ...]], new: Any) -> None:
     data, path = place
     text = yaml.safe_dump(replaced(data, path, new), sort_keys=False)

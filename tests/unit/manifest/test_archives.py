@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import os
 import tarfile
+import tracemalloc
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Literal
 
 import pytest
@@ -198,6 +202,89 @@ def test_a_member_beyond_the_limits(
     archive = make_archive(tmp_path / f"m.{kind}", {NAME: CONTENT, "other": b""})
     monkeypatch.setattr(archives, limit, value)
     with pytest.raises(UserError, match="holds more than"):
+        extract(archive)
+    assert cached() == []
+
+
+def repeated(path: Path, kind: bytes, count: int) -> Path:
+    """An archive of so many entries of one name and type, after the model's file."""
+    if path.suffix == ".zip":
+        make_archive(path, {NAME: CONTENT})
+        with zipfile.ZipFile(path, "a") as archive, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the same name, again and again
+            for _ in range(count):
+                archive.writestr("again", b"")
+        return path
+    make_archive(path, {NAME: CONTENT})
+    with tarfile.open(path, "a") as packed:
+        for _ in range(count):
+            info = tarfile.TarInfo("again")
+            info.type = kind
+            packed.addfile(info)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("m.zip", b""), ("m.tar", tarfile.REGTYPE), ("m.tar", tarfile.DIRTYPE), ("m.tar", tarfile.SYMTYPE)],
+)
+def test_entries_count_whatever_they_are_and_however_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, kind: bytes
+) -> None:
+    monkeypatch.setattr(archives, "MAX_ENTRIES", 30)
+    assert extract(repeated(tmp_path / name, kind, 29)).read_bytes() == CONTENT
+    before = len(cached())
+    with pytest.raises(UserError, match="holds more than"):
+        extract(repeated(tmp_path / name, kind, 30))
+    assert len(cached()) == before
+
+
+def test_a_bomb_is_found_by_what_it_claims_before_anything_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "m.tar"
+    with path.open("wb") as file:
+        info = tarfile.TarInfo(NAME)
+        info.size = archives.MAX_BYTES + 1
+        file.write(info.tobuf(tarfile.GNU_FORMAT))
+        file.truncate(file.tell() + 512)  # what follows is not there, and is not asked for
+    with pytest.raises(UserError, match="the-source") as caught:
+        extract(path)
+    assert caught.value.remedy
+    assert cached() == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_the_disk_cannot_hold_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    archive = make_archive(tmp_path / f"m.{kind}", {NAME: bytes(1 << 20)})
+    monkeypatch.setattr(
+        "mlharness.manifest.archives.shutil.disk_usage", lambda path: SimpleNamespace(free=(1 << 20) - 1)
+    )
+    with pytest.raises(UserError, match=r"has 1,048,576 bytes, and .* has 1,048,575 left"):
+        extract(archive)
+    assert cached() == []
+
+
+@pytest.mark.parametrize("kind", [b"L", b"K", b"x", b"g"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_header_that_claims_all_memory_is_not_read(tmp_path: Path, kind: bytes, packed: bool) -> None:
+    path = tmp_path / "m.tar"
+    info = tarfile.TarInfo("././@LongLink")
+    info.type, info.size = kind, 1 << 34
+    with gzip.open(path, "wb") if packed else path.open("wb") as file:
+        file.write(info.tobuf(tarfile.GNU_FORMAT))
+        for _ in range(archives.MAX_READ // (1 << 20) + 1):
+            file.write(bytes(1 << 20))
+    tracemalloc.start()
+    with pytest.raises(UserError, match=r"a header of more than 16 MiB"):
+        extract(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * archives.MAX_READ
+
+
+def test_a_list_of_entries_that_claims_all_memory_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = repeated(tmp_path / "m.zip", b"", 100)
+    monkeypatch.setattr(archives, "MAX_READ", 5_000)
+    with pytest.raises(UserError, match="a list of entries or a header of more than"):
         extract(archive)
     assert cached() == []
 

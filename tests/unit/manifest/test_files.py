@@ -181,16 +181,27 @@ def test_a_missing_package_and_a_missing_file_of_one(catalog: Catalog) -> None:
             resolve(f"pkg://{module}/x", Path(), None, catalog)
 
 
-def test_plain_http_is_refused_with_a_remedy(catalog: Catalog) -> None:
-    for uri in ("http://example.org/m.onnx", "HTTP://example.org/m.onnx"):
+@pytest.mark.parametrize("uri", ["http://example.org/m.onnx", "HTTP://example.org/m.onnx"])
+def test_plain_http_is_refused_with_a_remedy_unless_the_user_allows_it(catalog: Catalog, uri: str) -> None:
+    for fetch in (False, True):
         with pytest.raises(UserError, match="plain http://") as raised:
-            resolve(uri, Path(), SHA256, catalog, fetch=True)
+            resolve(uri, Path(), SHA256, catalog, fetch=fetch)
         assert "https://" in raised.value.remedy
+        assert "--allow-http" in raised.value.remedy
+    assert resolve(uri, Path(), SHA256, catalog, allow_http=True) is None
+    with pytest.raises(UserError, match=f"{uri} has no sha256"):
+        resolve(uri, Path(), None, catalog, allow_http=True)
 
 
-def test_a_plugin_may_provide_plain_http(catalog: Catalog) -> None:
-    SourceRegistrar(catalog, "brave").source(SourceProvider("http", lambda uri, sha256: Path("there")))
-    assert resolve("http://example.org/m.onnx", Path(), None, catalog) == Path("there")
+def test_a_source_has_its_way_over_plain_http_only_where_the_user_allows_it(catalog: Catalog) -> None:
+    fetch = lambda uri, sha256, advance: Path("safely")  # noqa: E731  # one line is all it is
+    plainly = lambda uri, sha256, advance: Path("plainly")  # noqa: E731  # one line is all it is
+    nowhere = lambda uri, sha256: None  # noqa: E731  # one line is all it is
+    SourceRegistrar(catalog, "both").source(SourceProvider("both", nowhere, fetch, fetch_over_http=plainly))
+    SourceRegistrar(catalog, "safe").source(SourceProvider("safe", nowhere, fetch))
+    assert resolve("both://m", Path(), None, catalog, fetch=True) == Path("safely")
+    assert resolve("both://m", Path(), None, catalog, fetch=True, allow_http=True) == Path("plainly")
+    assert resolve("safe://m", Path(), None, catalog, fetch=True, allow_http=True) == Path("safely")
 
 
 def test_an_unknown_scheme(catalog: Catalog) -> None:

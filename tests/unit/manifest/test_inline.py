@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from mlharness.builtin import inline
-from mlharness.builtin.inline import compile_inline, make_python
+from mlharness.builtin.inline import make_python
+from mlharness.builtin.inline_code import compile_inline
 from mlharness.errors import UserError
 from mlharness.manifest.documents import ModelManifest
 from mlharness.manifest.reading import read_manifest

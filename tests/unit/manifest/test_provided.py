@@ -80,6 +80,7 @@ def library(tmp_path: Path) -> ManifestLibrary:
     sources = SourceRegistrar(catalog, "p")
     sources.source(SourceProvider("file", never))
     sources.source(SourceProvider("web", never, never, digest_required=True))
+    sources.source(SourceProvider("http", never, digest_required=True, fetch_over_http=never))
     (tmp_path / "shipped" / "datasets").mkdir(parents=True)
     (tmp_path / "shipped" / "datasets" / "rows.yaml").write_text(DATASET)
     ManifestRegistrar(catalog, "p").folder(tmp_path / "shipped")
@@ -91,7 +92,13 @@ def problems(library: ManifestLibrary, path: Path, text: str) -> list[str]:
     return [str(problem).removeprefix(f"{path}:") for problem in check_file(path, library)]
 
 
-@pytest.mark.parametrize("text", [MODEL, DATASET, MODEL.replace("name: frame", "name: Frame-Work")])
+@pytest.mark.parametrize(
+    "text",
+    [
+        MODEL, DATASET, MODEL.replace("name: frame", "name: Frame-Work"),
+        MODEL.replace("web://", "http://"),  # which the user may allow
+    ],
+)  # fmt: skip
 def test_what_is_provided(library: ManifestLibrary, tmp_path: Path, text: str) -> None:
     assert problems(library, tmp_path / "m.yaml", text) == []
 
@@ -106,9 +113,9 @@ def test_what_is_provided(library: ManifestLibrary, tmp_path: Path, text: str) -
         ("level: 2", "levle: 2", "6: framework.options.levle: framework 'frame' has no such option (allowed: level); "
          "did you mean 'level'?"),
         ("level: 2", "level: high", "6: framework.options.level: 'high' (allowed: integer)"),
-        ("- m.onnx", "- http://a/b", "9: model.files[0]: http://a/b: files are not fetched over plain http://, "
-         "which anyone on the way can change. Use the https:// address."),
-        ("- m.onnx", "- wbe://a", "9: model.files[0]: wbe://a: no source is named 'wbe' (allowed: file, web); "
+        ("- m.onnx", "- http://a", "9: model.files[0]: http://a has no sha256. "
+         "Add the file's sha256: http:// needs it."),
+        ("- m.onnx", "- wbe://a", "9: model.files[0]: wbe://a: no source is named 'wbe' (allowed: file, http, web); "
          "did you mean 'web'?"),
         ("- m.onnx", "- web://a", "9: model.files[0]: web://a has no sha256. Add the file's sha256: web:// needs it."),
         ("- m.onnx", '- "m\\0.onnx"', "9: model.files[0]: 'm\\x00.onnx' holds a NUL character. "

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from mlharness.errors import TrustError, UserError
-from mlharness.manifest.documents import FrameworkWish, ModelManifest, Origin, Step
-from mlharness.manifest.trust import TrustStore, require_trust, user_trust
+from mlharness.manifest.documents import DataSetManifest, FrameworkWish, MetricWish, ModelManifest, Origin, Step
+from mlharness.manifest.trust import TrustStore, require_trust, require_trust_in_all, user_trust
 
 ONE, TWO = "ab" * 32, "ac" * 32
 PYTHON = Step("python", {"source": "def preprocess(ctx, data): ..."}, 1)
@@ -119,6 +119,25 @@ def test_code_that_attributes_name_for_a_framework_needs_trust_too(store: TrustS
     require_trust(named, False, store, ("torch.model",))
 
 
+def test_a_metrics_python_needs_trust_too(store: TrustStore, tmp_path: Path) -> None:
+    path = tmp_path / "m.yaml"
+    path.write_text("metric:\n  python: x\n")
+    metric = MetricWish("python", python=Step("python", {"source": "x"}, 2))
+    own = replace(manifest(step=NAMED), origin=Origin(path, ONE), metric=metric)
+    with pytest.raises(TrustError, match=r"m\.yaml:2: metric\.python: Python that would run"):
+        require_trust(own, False, store)
+    require_trust(own, True, store)
+    require_trust(own, False, store)
+    require_trust(replace(own, metric=MetricWish("top1"), origin=Origin(path, TWO)), False, store)
+
+
+@pytest.mark.parametrize("name", ["Python", "PYTHON", "py-thon", "py thon"])
+def test_another_spelling_is_the_same_python(store: TrustStore, name: str) -> None:
+    for own in (manifest(step=Step(name, {"source": "x"}, 1)), replace(manifest(step=NAMED), metric=MetricWish(name))):
+        with pytest.raises(TrustError):
+            require_trust(own, False, store)
+
+
 @pytest.mark.parametrize("stage", ["preprocess", "postprocess"])
 def test_other_python_needs_trust_once(store: TrustStore, stage: str) -> None:
     with pytest.raises(TrustError, match=r"m\.yaml: p(re|ost)process\[0\]: Python that would run") as raised:
@@ -129,3 +148,40 @@ def test_other_python_needs_trust_once(store: TrustStore, stage: str) -> None:
     require_trust(manifest(stage=stage), False, store)
     with pytest.raises(TrustError):
         require_trust(manifest(TWO, stage=stage), False, store)
+
+
+class TestDataSets:
+    """Python of a data set's manifest."""
+
+    @staticmethod
+    def dataset(provider: str = "python", plugin: str | None = None) -> DataSetManifest:
+        lines = {"unload": 20, "init": 6}
+        return DataSetManifest(Origin(Path("d.yaml"), TWO, plugin), "d", "1", provider, lines=lines)
+
+    @pytest.mark.parametrize("provider", ["python", "Python", "py-thon"])
+    def test_it_needs_trust_however_the_kind_is_spelt(self, store: TrustStore, provider: str) -> None:
+        dataset = self.dataset(provider)
+        with pytest.raises(TrustError, match=r"d\.yaml:6: options\.init: Python that would run") as raised:
+            require_trust(dataset, False, store)
+        assert raised.value.remedy.startswith("Read d.yaml; if you trust it, ")
+        require_trust(dataset, True, store)
+        require_trust(dataset, False, store)
+
+    def test_others_need_none(self, store: TrustStore) -> None:
+        require_trust(self.dataset("images"), False, store)
+        require_trust(self.dataset(plugin="one"), False, store)
+        assert list(store.entries()) == []
+
+    def test_both_files_are_named_before_both_are_trusted(self, store: TrustStore) -> None:
+        both = (manifest(), self.dataset())
+        with pytest.raises(TrustError, match=r"m\.yaml: preprocess\[0\].*\nd\.yaml:6: options\.init") as raised:
+            require_trust_in_all(both, False, store)
+        assert raised.value.remedy.startswith("Read m.yaml and d.yaml; if you trust them, ")
+        require_trust_in_all(both, True, store)
+        assert [entry.path.rpartition("/")[2] for entry in store.entries()] == ["m.yaml", "d.yaml"]
+
+    def test_one_that_is_trusted_is_not_named(self, store: TrustStore) -> None:
+        store.remember(ONE, Path("m.yaml"))
+        with pytest.raises(TrustError) as raised:
+            require_trust_in_all((manifest(), self.dataset()), False, store)
+        assert "m.yaml" not in str(raised.value)

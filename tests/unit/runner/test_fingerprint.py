@@ -91,3 +91,13 @@ def test_a_model_of_a_fixed_batch_is_asked_for_whole_batches() -> None:
     worker = FakeWorker(model, batch=8)
     assert fingerprint(cast("Worker", worker), SAMPLES) == take(model)
     assert worker.asked == [[index] * 8 for index in range(SAMPLES)]
+
+
+@pytest.mark.parametrize("rows", [0, 5])
+def test_rows_of_a_model_that_takes_one_sample_are_all_of_it(rows: int) -> None:
+    worker = FakeWorker(model, batch=1)
+    worker.outputs_of = lambda indices: [np.ones((rows, 2), np.float32)]  # type: ignore[method-assign]  # a detector's
+    few = fingerprint(cast("Worker", worker), 1)
+    assert len(few["sketch"]) == 1
+    worker.outputs_of = lambda indices: [np.ones((rows + 1, 2), np.float32)]  # type: ignore[method-assign]  # as above
+    assert fingerprint(cast("Worker", worker), 1)["sha256"] != few["sha256"]

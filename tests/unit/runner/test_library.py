@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlharness.errors import RunError, UserError
-from mlharness.providers import Array, Arrays, TensorSpec
-from mlharness.runner.library import SampleLibrary
-from mlharness.runner.pipeline import Pipeline
+from mlharness.providers import Array, Arrays, Context, TensorSpec
+from mlharness.runner.library import SampleLibrary, check_arrays
+from mlharness.runner.pipeline import BoundStep, Pipeline
 from tests.unit.runner.making import NOTHING, FakeDataSet, X, a_library, row, step
 
 RAGGED = TensorSpec("x", "float32", (None, None))
@@ -237,3 +237,73 @@ class TestRefusals:
         assert "--count" in caught.value.remedy
         assert dataset.asked == [0]
         a_library(dataset).load(range(9))
+
+
+def test_what_nobody_says_of_an_input_is_not_checked() -> None:
+    array = np.zeros((3, 4), np.float32)
+    for spec in (TensorSpec("x", "", ()), TensorSpec("x", "float32", ()), TensorSpec("x", "", (None, 3, None))):
+        check_arrays((array,), (spec,), 0)
+    for spec in (TensorSpec("x", "uint8", ()), TensorSpec("x", "", (None, 3)), TensorSpec("x", "", (None, 3, 5))):
+        with pytest.raises(RunError, match="and the model takes"):
+            check_arrays((array,), (spec,), 0)
+
+
+class Loading(FakeDataSet):
+    """Notes what it is told, and may refuse."""
+
+    def __init__(self, count: int, error: BaseException | None = None) -> None:
+        super().__init__(count)
+        self.told: list[tuple[str, list[int]]] = []
+        self._error = error
+
+    def load(self, indices: Sequence[int]) -> None:
+        self.told.append(("load", list(indices)))
+        if self._error is not None:
+            raise self._error
+
+    def unload(self, indices: Sequence[int]) -> None:
+        self.told.append(("unload", list(indices)))
+
+
+class TestTelling:
+    """A data set that wants to know which samples are in use."""
+
+    def test_it_is_told_before_and_after(self) -> None:
+        dataset = Loading(9)
+        library = a_library(dataset)
+        library.load([0])
+        library.load([4, 2])
+        library.unload([4, 2])
+        library.unload([4, 2])
+        assert dataset.told == [("load", [0]), ("unload", [0]), ("load", [4, 2]), ("unload", [4, 2])]
+        assert dataset.asked == [0, 4, 2]
+
+    @pytest.mark.parametrize(
+        ("error", "told"),
+        [
+            (RunError("d.yaml:3: load failed"), r"^d\.yaml:3: load failed"),
+            (UserError("no such folder", "Make it."), "the data set cannot load its samples: no such folder"),
+            (KeyError("x"), "the data set failed to load its samples: KeyError: 'x'"),
+            (SystemExit(3), "the data set failed to load its samples: SystemExit: 3"),
+        ],
+    )
+    def test_its_failure_is_a_failed_run(self, error: BaseException, told: str) -> None:
+        with pytest.raises(RunError, match=told):
+            a_library(Loading(3, error)).load([0])
+
+
+def test_samples_that_preprocessing_opens_itself_are_not_read() -> None:
+    dataset = FakeDataSet(3)
+    seen: list[Any] = []
+
+    def open_it(arrays: Arrays, context: Context) -> Array:
+        seen.append((arrays, context["sample_indices"]))
+        return np.full(3, context["sample_indices"][0], np.float32)
+
+    pipeline = Pipeline("preprocess", (BoundStep("python", open_it, False, True),), {}, {})
+    library = SampleLibrary(dataset, pipeline, 4, raw=False)
+    library.expect((X,))
+    library.load([2, 0, 1])
+    assert seen == [((), [2]), ((), [0]), ((), [1])], "in LoadGen's order, one after another"
+    assert dataset.asked == []
+    assert library.gather([0], [])["x"].tolist() == [[0, 0, 0]]

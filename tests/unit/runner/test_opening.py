@@ -9,13 +9,29 @@ from typing import Any
 
 import pytest
 
+from mlharness.builtin.inline_code import new_module
+from mlharness.builtin.null import NullDataSet
 from mlharness.errors import RunError, UserError
-from mlharness.plan import RunPlan
+from mlharness.manifest.documents import DataSetManifest
+from mlharness.manifest.reading import read_manifest
+from mlharness.plan import PlannedStep, RunPlan
 from mlharness.plugins import Plugins, build_manager
 from mlharness.providers import FrameworkProvider, Model, Option, TensorSpec
 from mlharness.registrars import DataSetRegistrar
+from mlharness.runner.job import Job
+from mlharness.runner.measure import Measurement
 from mlharness.runner.opening import agree, check_tensors, check_version, load_predictor, open_dataset
-from tests.unit.runner.making import FakeDataSet, FakePredictor, X, Y, a_plan
+from tests.unit.runner.making import FakeDataSet, FakePredictor, X, Y, a_channel, a_plan
+
+
+def test_too_few_labels_are_told_before_an_accuracy_run_answers_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(NullDataSet, "label", lambda self, index: [0, 1, 2][index])
+    dataset = replace(a_plan().dataset, options={"count": 4, "shape": [3]})
+    plugins = build_manager()
+    with a_channel() as (channel, _):
+        Measurement(Job("measure", plan=a_plan(dataset=dataset, preprocess=())), plugins, channel)
+        with pytest.raises(UserError, match="has 4 samples, and no label for sample 3"):
+            Measurement(Job("measure", plan=a_plan(dataset=dataset, preprocess=()), accuracy=True), plugins, channel)
 
 
 class Loader:
@@ -178,6 +194,21 @@ class TestDataSets:
         with pytest.raises(UserError, match="data set 'zeros' has no samples"):
             open_dataset(self.plan(tmp_path), plugins)
 
+    def test_python_of_the_published_manifests_finds_the_files_as_dataset(
+        self, plugins: Plugins, tmp_path: Path
+    ) -> None:
+        class Files(FakeDataSet):
+            def file(self, index: int) -> Path:
+                return tmp_path / f"{index}.png"
+
+        self.register(plugins, lambda options, count, locate: Files(3))
+        arrays, published = (PlannedStep("python", "", {"convention": name}) for name in ("arrays", "published"))
+        for step, expected in ((arrays, False), (published, True)):
+            namespace = new_module()
+            open_dataset(replace(self.plan(tmp_path), preprocess=(step,)), plugins, namespace)
+            assert hasattr(namespace, "dataset") is expected
+        assert namespace.dataset[1] == str(tmp_path / "1.png")
+
     @pytest.mark.parametrize("kind", [UserError, RunError])
     def test_it_is_checked_before_anything_is_loaded(
         self, plugins: Plugins, tmp_path: Path, kind: type[Exception]
@@ -225,3 +256,63 @@ class TestDataSets:
             open_dataset(plan, plugins)
         assert raised.value.message == f"{tmp_path / 'd.yaml'}:{told.format(folder=tmp_path)}"
         assert raised.value.remedy
+
+
+def test_declared_by_place_or_left_open_agrees_with_the_model() -> None:
+    found = [TensorSpec("images", "float32", (None, 3, 8, 8)), TensorSpec("mask", "int64", (None, 8))]
+    check_tensors("inputs", found, (TensorSpec("1", "", ()), TensorSpec("0", "float32", ())), "m")
+    check_tensors("outputs", found, (TensorSpec("0", "", (None, 3, 8, 8)), TensorSpec("mask", "", ())), "m")
+    for declared, said in (
+        (TensorSpec("0", "uint8", ()), "'images' is float32 .None, 3, 8, 8. in the model, and uint8 in the manifest"),
+        (TensorSpec("0", "", (None, 8)), "and .None, 8. in the manifest"),
+    ):
+        with pytest.raises(UserError, match=said):
+            check_tensors("inputs", found, (declared, found[1]), "m")
+    with pytest.raises(UserError, match="the manifest declares '2', 'mask'"):
+        check_tensors("inputs", found, (TensorSpec("2", "", ()), found[1]), "m")
+
+
+class TestPythonDataSets:
+    """A data set that is Python of its manifest."""
+
+    MANIFEST = """\
+kind: dataset
+name: zeros
+version: "1"
+provider: python
+options:
+  init: |
+    dataset = ["a.png", "b.png"]
+    def init(count):
+        return {count}
+"""
+
+    def plan(self, folder: Path, count: str) -> RunPlan:
+        path = folder / "d.yaml"
+        path.write_text(self.MANIFEST.format(count=count))
+        manifest = read_manifest(path)
+        assert isinstance(manifest, DataSetManifest)
+        dataset = replace(a_plan().dataset, provider="python", options=manifest.options, lines=manifest.lines)
+        step = PlannedStep("python", "builtin-inline", {"convention": "published"})
+        return a_plan(dataset=dataset, host={"dataset_manifest": str(path)}, preprocess=(step,))
+
+    def test_its_globals_are_those_of_the_runs_module(self, tmp_path: Path) -> None:
+        namespace = new_module()
+        assert len(open_dataset(self.plan(tmp_path, "len(dataset)"), inline_plugins(), namespace)) == 2
+        assert namespace.dataset == ["a.png", "b.png"]
+
+    @pytest.mark.parametrize(
+        ("count", "kind", "told"),
+        [
+            ("1 / 0", RunError, r"d\.yaml:9: init\(count\) of the data set failed: ZeroDivisionError"),
+            ("None", UserError, r"d\.yaml:8: init\(count\) returned None"),
+            ("0", UserError, r"d\.yaml:\d+: options: data set 'zeros' has no samples"),
+        ],
+    )
+    def test_errors_have_their_line(self, tmp_path: Path, count: str, kind: type[Exception], told: str) -> None:
+        with pytest.raises(kind, match=told):
+            open_dataset(self.plan(tmp_path, count), inline_plugins(), new_module())
+
+
+def inline_plugins() -> Plugins:
+    return build_manager(allow=["builtin-inline"])

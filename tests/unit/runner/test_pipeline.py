@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlharness.builtin.inline_code import new_module
 from mlharness.errors import RunError, UserError
 from mlharness.plan import PlannedStep
 from mlharness.plugins import build_manager
@@ -134,6 +135,22 @@ class TestBinding:
         before.on_sample((np.zeros(1),), 0)
         before.on_sample((np.zeros(1),), 1)
         assert np.asarray(after.on_batch([np.zeros((3, 1))], [0, 1, 2])).tolist() == [[4], [4], [4]]
+
+    def test_a_failure_says_the_manifests_line(self, catalog: Catalog) -> None:
+        source = "def preprocess(ctx, data):\n    return help_(data)\ndef help_(data):\n    return 1 / 0\n"
+        step = PlannedStep("python", "builtin-inline", {"source": source, "line": 10, "convention": "published"})
+        before, _ = bind(a_plan(preprocess=(step,), host={"model_manifest": "/m/tiny.yaml"}), catalog)
+        told = r"builtin-inline: /m/tiny\.yaml:13: preprocess step 'python' failed on sample 4: ZeroDivisionError"
+        with pytest.raises(RunError, match=told):
+            before.on_sample((), 4)
+
+    def test_the_module_may_be_that_in_which_a_data_set_ran(self, catalog: Catalog) -> None:
+        namespace = new_module()
+        namespace.__dict__["features"] = [np.zeros(2), np.ones(2)]
+        source = "def preprocess(ctx, data): return features[int(data)]"
+        step = PlannedStep("python", "builtin-inline", {"source": source, "line": 1, "convention": "published"})
+        before, _ = bind(a_plan(preprocess=(step,)), catalog, namespace)
+        assert before.on_sample((), 1)[0].tolist() == [1, 1]
 
     def test_a_wrong_parameter_is_the_users(self, catalog: Catalog) -> None:
         with pytest.raises(UserError, match="'flaot32' is no dtype"):

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlharness.errors import RunError
+from mlharness.plan import PlannedStep
 from mlharness.providers import Array, ResponseSpec
 from mlharness.runner.responses import FixedWriter, RaggedWriter, make_writer
 from tests.unit.runner.making import a_metric, a_plan
@@ -128,3 +129,15 @@ class TestChoice:
     def test_without_a_metric_ragged_rows_may_have_any_length(self) -> None:
         writer = make_writer(a_plan(), [np.zeros(2, np.uint8), np.zeros(3, np.uint8)], 4)
         assert read(writer.write([np.ones(9, np.uint8)], [4])) == {4: b"\1" * 9}
+
+
+def test_python_of_the_published_manifests_may_answer_any_number_of_numbers() -> None:
+    """What it answered in warm-up fixes nothing: an image may have more boxes than the first."""
+    step = PlannedStep("python", "builtin-inline", {"convention": "published"})
+    warm = np.zeros((1, 4), np.float32)
+    free = make_writer(a_plan(postprocess=(step,)), warm, 2)
+    rows = [np.ones(5, np.float32), np.zeros(0, np.float32)]
+    assert read(free.write(rows, [1, 2])) == {1: rows[0].tobytes(), 2: b""}
+    assert read(free.write(warm, [3])) == {3: warm.tobytes()}
+    assert isinstance(make_writer(a_plan(), warm, 2), FixedWriter)
+    assert isinstance(make_writer(a_plan(postprocess=(step,), metric=a_metric(shape=(4,))), warm, 2), FixedWriter)

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlharness.errors import RunError
+from mlharness.builtin.null import NullDataSet
+from mlharness.errors import RunError, UserError
+from mlharness.plan import PlannedStep, RunPlan
 from mlharness.plugins import build_manager
 from mlharness.providers import Array, ResponseSpec, Score, ScoreResponses
 from mlharness.registrars import MetricRegistrar
@@ -144,6 +146,63 @@ def test_a_metric_that_fails_is_named_with_its_plugin(
 ) -> None:
     with pytest.raises(RunError, match=f"metric 'mine' of mlh-mine failed: .*{words}"):
         score_with(tmp_path, lambda responses, label, options: Score(value, "%", 3, None), monkeypatch)
+
+
+OWN = """
+def score(responses, label, options):
+    return {"value": double(sum(float(row[0]) for row in responses.values())), "details": {"label": label(0)}}
+"""
+
+
+def own_plan(source: str, *steps: str) -> RunPlan:
+    options = {"source": source, "line": 20, "unit": "s", "options": None}
+    dataset = replace(a_plan().dataset, options={"count": 3, "shape": [16]})
+    made = tuple(PlannedStep("python", "builtin-inline", {"source": step, "line": 3}) for step in steps)
+    metric = a_metric(name="python", plugin="builtin-inline", options=options)
+    return a_plan(metric=metric, dataset=dataset, postprocess=made)
+
+
+def score_own(folder: Path, plan: RunPlan) -> dict[str, Any]:
+    write(folder, [entry(index, [index]) for index in range(3)])
+    with a_channel() as (channel, sent):
+        score(
+            Job("score", plan=plan, directory=str(folder)),
+            build_manager(allow=["builtin-inline", "builtin-null"]),
+            channel,
+        )
+        return dict(sent()[-1])
+
+
+def test_the_manifests_own_metric_runs_in_the_module_of_its_steps(tmp_path: Path) -> None:
+    step = "def double(x): return 2 * x\ndef postprocess(ctx, data): raise AssertionError"
+    found = score_own(tmp_path, own_plan(OWN, step))
+    assert (found["value"], found["unit"], found["n"], found["details"]) == (6.0, "s", 3, {"label": 0.0})
+
+
+@pytest.mark.parametrize(
+    ("source", "step", "said"),
+    [
+        (OWN, "", r"/m/tiny\.yaml:22: score\(responses, label, options\) failed: NameError: name 'double'"),
+        (OWN, "\n1 / 0", r"/m/tiny\.yaml:4: the Python of step 'python' failed: ZeroDivisionError"),
+        ("def score(responses, label, options): return None", "", r"/m/tiny\.yaml:20: .* returned NoneType"),
+        ("def score(responses, label, options): return float('nan')", "", "metric 'python' .*the score is nan"),
+    ],
+)
+def test_what_the_manifests_own_metric_does_wrong_is_told_with_its_line(
+    tmp_path: Path, source: str, step: str, said: str
+) -> None:
+    with pytest.raises(RunError, match=said):
+        score_own(tmp_path, own_plan(source, step))
+
+
+def test_fewer_labels_than_samples_are_told_as_such_whatever_the_metric(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(NullDataSet, "label", lambda self, index: [5, 5][index])
+    wanted = r"/m/zeros\.yaml: the data set 'zeros' has 3 samples, and no label for sample 2"
+    with pytest.raises(UserError, match=wanted) as raised:
+        score_own(tmp_path, own_plan("def score(responses, label, options): return [label(i) for i in responses]"))
+    assert "null" in raised.value.remedy
 
 
 def test_a_plan_without_a_metric(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from mlharness.providers import Array, Arrays, TensorSpec
 from mlharness.runner import loadgen
 from mlharness.runner import worker as worker_module
 from mlharness.runner.pipeline import Pipeline
-from mlharness.runner.worker import LOOK_EVERY_NS, Worker, check_finite, check_outputs
+from mlharness.runner.worker import LOOK_EVERY_NS, Worker, check_finite, check_outputs, takes_one
 from tests.unit.runner.making import AFTER, FakeDataSet, FakePredictor, Y, a_library, a_metric, a_plan, step
 
 FREE = TensorSpec("y", "float32", (None, None))
@@ -244,6 +244,28 @@ def test_outputs_that_keep_every_promise() -> None:
     check_outputs([GOOD], (FREE,), (Y,), 2)
     check_outputs([GOOD], (TensorSpec("y", "float32", (8, 2)),), (), 2)  # the batch axis is the batch's
     check_outputs([GOOD], (), (), 2)
+    check_outputs([GOOD], (TensorSpec("y", "", ()),), (TensorSpec("y", "", (None, 2)),), 2)  # what is left open
+
+
+@pytest.mark.parametrize("rows", [0, 1, 7])
+def test_a_model_that_takes_one_sample_may_leave_the_batch_axis_out(rows: int) -> None:
+    found = [np.zeros((rows, 2), np.float32)]
+    check_outputs(found, (FREE,), (TensorSpec("y", "float32", (None, 2)),), 1, one=True)
+    check_outputs(found, (TensorSpec("y", "float32", (rows, 2)),), (), 1, one=True)
+    if rows != 1:
+        for one, promised in ((False, FREE), (True, TensorSpec("y", "float32", (1, None)))):
+            with pytest.raises(RunError, match=f"has {rows} rows for a batch of 1"):
+                check_outputs(found, (promised,), (), 1, one)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "one"),
+    [([(1, 3)], True), ([(1, 3), (1,)], True), ([(1,), (None,)], False), ([(2, 3)], False), ([], False)],
+)
+def test_a_model_takes_one_sample_when_every_batch_axis_is_fixed_at_one(
+    shapes: Sequence[tuple[int | None, ...]], one: bool
+) -> None:
+    assert takes_one([TensorSpec("x", "float32", shape) for shape in shapes]) is one
 
 
 def test_only_numbers_that_can_be_not_finite_are_looked_at() -> None:

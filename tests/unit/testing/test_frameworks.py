@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -102,6 +103,25 @@ class Clinging(Doubling):
 class NoSpans(Doubling):
     def close(self) -> Any:
         return None
+
+
+class Binding(Doubling):
+    """Keeps a thread on the first core, as a pool that wants warm caches does."""
+
+    def __init__(self) -> None:
+        bound, self.end = threading.Event(), threading.Event()
+
+        def work() -> None:
+            os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+            bound.set()
+            self.end.wait()
+
+        threading.Thread(target=work, daemon=True).start()
+        bound.wait()
+
+    def close(self) -> Any:
+        self.end.set()
+        return ()
 
 
 class Inventing(Doubling):
@@ -230,6 +250,7 @@ WRONG = [
     ("test_wrong_batches_are_refused", Fake(Rankless), "answers a batch of x float32 [9]"),
     ("test_wrong_batches_are_refused", Fake(Illiterate), "answers a batch of x <U4 [9, 4]"),
     ("test_one_thread_is_one_core", Fake(registered=WIDE), "uses 3.7 cores with width = 1"),
+    ("test_no_thread_is_bound_to_a_core", Fake(Binding), "binds 1 threads to the cores"),
     ("test_a_batch_without_its_inputs_is_refused", Fake(Inventing), "has no input"),
     ("test_overhead_does_not_grow_with_the_batch", Fake(Looping), "lines for one sample"),
     ("test_overhead_does_not_grow_with_the_batch", Fake(Verbose), "lines of Python"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from mlharness.errors import UserError, did_you_mean
 from mlharness.providers import TensorSpec
+from mlharness.tensors import own_names
 from mlharness_mxnet.engine import reason
 from mlharness_mxnet.files import Saved
 from mlharness_mxnet.graph import Node, parse_document, parse_graph
@@ -122,17 +123,23 @@ def input_specs(network: Network, declared: Sequence[TensorSpec]) -> list[Tensor
     likely = network.likely_inputs
     if not declared:
         return [own_spec(network)]
-    for spec in declared:
-        if spec.name not in network.free:
-            raise UserError(f"{network.origin} has no input layer {spec.name!r}", did_you_mean(spec.name, likely))
-    named = [spec.name for spec in declared]
+    named = own_names([spec.name for spec in declared], likely)
+    for name in named:
+        if name not in network.free:
+            raise UserError(f"{network.origin} has no input layer {name!r}", did_you_mean(name, likely))
     for name in likely:
         if name not in named:
             raise UserError(
                 f"{network.origin}: {name!r} is neither among the parameters nor among the manifest's inputs",
                 f"Declare the inputs {', '.join(likely)} with their shapes, or use the right parameters.",
             )
-    return list(declared)
+    return [completed(network, replace(spec, name=name)) for name, spec in zip(named, declared, strict=True)]
+
+
+def completed(network: Network, spec: TensorSpec) -> TensorSpec:
+    """A declared input; float32 unless it says its dtype. Raises UserError when nothing says its shape."""
+    shape = spec.shape or own_spec(network).shape
+    return TensorSpec(spec.name, spec.dtype or "float32", shape)
 
 
 def own_spec(network: Network) -> TensorSpec:
@@ -141,7 +148,7 @@ def own_spec(network: Network) -> TensorSpec:
     attributes = network.symbol.attr_dict().get(likely[0], {}) if len(likely) == 1 else {}
     if "__shape__" not in attributes:
         raise UserError(
-            f"{network.origin} does not say what it takes, and the manifest declares no inputs",
+            f"{network.origin} does not say what it takes, and the manifest declares no inputs with their shapes",
             f"Declare inputs with name, dtype and shape; the likely input layers: {', '.join(likely) or 'none'}.",
         )
     shape = tuple(int(size) if size > 0 else None for size in ast.literal_eval(attributes["__shape__"]))
@@ -155,13 +162,13 @@ def select_outputs(network: Network, declared: Sequence[TensorSpec]) -> tuple[Ne
     """
     if not declared:
         return network, [name.removesuffix(_OUTPUT) for name in network.symbol.list_outputs()]
+    own = [name.removesuffix(_OUTPUT) for name in network.symbol.list_outputs()]
+    names = own_names([spec.name for spec in declared], own)
     layers = network.symbol.get_internals()
     known = {name.removesuffix(_OUTPUT): name for name in layers.list_outputs()}
-    for spec in declared:
-        if spec.name.removesuffix(_OUTPUT) not in known:
-            heads = [name.removesuffix(_OUTPUT) for name in network.symbol.list_outputs()]
-            raise UserError(f"{network.origin} has no output layer {spec.name!r}", did_you_mean(spec.name, heads))
-    names = [spec.name for spec in declared]
+    for name in names:
+        if name.removesuffix(_OUTPUT) not in known:
+            raise UserError(f"{network.origin} has no output layer {name!r}", did_you_mean(name, own))
     full = [known[name.removesuffix(_OUTPUT)] for name in names]
     if full == network.symbol.list_outputs():
         return network, names

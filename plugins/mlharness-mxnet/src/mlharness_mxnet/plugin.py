@@ -86,6 +86,7 @@ def mlh_register_frameworks(registrar: FrameworkRegistrar) -> None:
         threads="threads",
         variants={"gpu": "mxnet-cu112"},
         complexity=complexity,
+        endings=("-symbol.json", ".params"),
     )
 
 

@@ -85,6 +85,7 @@ def mlh_register_frameworks(registrar: FrameworkRegistrar) -> None:
         threads="intra_op_num_threads",
         variants={"gpu": "onnxruntime-gpu", "openvino": "onnxruntime-openvino"},
         complexity=complexity,
+        endings=(".onnx", ".ort"),
     )
 
 

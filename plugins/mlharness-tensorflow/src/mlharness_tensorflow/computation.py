@@ -35,6 +35,8 @@ class Computation:
 def tensor_spec(name: str, tensor: Any, shape: tuple[int | None, ...] | None = None) -> TensorSpec:
     """How a tensor of TensorFlow is described; ``shape`` stands in where the graph does not know the rank.
 
+    An empty one leaves the shape open then.
+
     Raises:
         UserError: a tensor that holds no numbers, has no batch axis, or whose rank nobody knows.
     """
@@ -49,8 +51,8 @@ def tensor_spec(name: str, tensor: Any, shape: tuple[int | None, ...] | None = N
         )
     if tensor.shape.rank is None and shape is None:
         raise UserError(f"the graph does not say the shape of {name!r}", "Declare its shape in the manifest.")
-    known = tuple(tensor.shape.as_list()) if tensor.shape.rank is not None else shape
-    if not known:
+    known = tuple(tensor.shape.as_list()) if tensor.shape.rank is not None else shape or ()
+    if not known and tensor.shape.rank is not None:
         raise UserError(f"{name!r} is a single number without a batch axis", "Name another layer.")
     return TensorSpec(name, dtype.name, known)
 

@@ -2,7 +2,8 @@
 
 The names are those of the manifest's ``inputs`` and ``outputs``, or, where a manifest calls its tensors otherwise, of
 the attributes ``input_layer`` and ``output_layer``: a name, or a list in the order of ``inputs`` and ``outputs``. A
-name may end in ``:0``, which is meant without it. What neither names is taken from the graph if there is no doubt.
+name may end in ``:0``, which is meant without it. Digits that no layer is called are a place among the graph's inputs
+or outputs. What neither names is taken from the graph if there is no doubt.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from mlharness.errors import UserError, did_you_mean
 from mlharness.providers import Model, TensorSpec
+from mlharness.tensors import own_names
 from mlharness_tensorflow.computation import Computation, first_line, tensor_spec
 from mlharness_tensorflow.process import import_tensorflow
 
@@ -24,8 +26,10 @@ def load(path: Path, model: Model, options: Mapping[str, Any]) -> Computation:
     """Load the file. Raises UserError when it is damaged, or has no layer of a name that is asked for."""
     wrapped = import_graph(read_graph(path), path.name)
     layers = {
-        "input": _layers(model, "input", model.inputs) or _placeholders(wrapped.graph),
-        "output": _layers(model, "output", model.outputs) or _only_end(wrapped.graph, path.name),
+        "input": own_names(_layers(model, "input", model.inputs), _placeholders(wrapped.graph))
+        or _placeholders(wrapped.graph),
+        "output": own_names(_layers(model, "output", model.outputs), _ends(wrapped.graph))
+        or _only_end(wrapped.graph, path.name),
     }
     feeds = [_tensor(wrapped.graph, layer, path.name, "input") for layer in layers["input"]]
     fetches = [_tensor(wrapped.graph, layer, path.name, "output") for layer in layers["output"]]
@@ -36,7 +40,7 @@ def load(path: Path, model: Model, options: Mapping[str, Any]) -> Computation:
             f"{path.name}: {first_line(error)}", f"Inputs of the graph: {_listed(_placeholders(wrapped.graph))}."
         ) from error
     inputs = _described(feeds, layers["input"], model.inputs)
-    return Computation(function, inputs, _described(fetches, layers["output"], model.outputs))
+    return Computation(function, inputs, _described(fetches, layers["output"], model.outputs, may_be_open=True))
 
 
 def read_graph(path: Path) -> Any:
@@ -87,11 +91,24 @@ def _layers(model: Model, side: str, declared: Sequence[TensorSpec]) -> list[str
     return list(layers)
 
 
-def _described(tensors: Sequence[Any], layers: Sequence[str], declared: Sequence[TensorSpec]) -> list[TensorSpec]:
-    """The tensors under the manifest's names, or the layers' own."""
+def _described(
+    tensors: Sequence[Any], layers: Sequence[str], declared: Sequence[TensorSpec], may_be_open: bool = False
+) -> list[TensorSpec]:
+    """The tensors under the manifest's names, or the layers' own.
+
+    An output that is declared without a shape may have one that nobody knows before it is computed.
+    """
     if not declared:
         return [tensor_spec(layer, tensor) for layer, tensor in zip(layers, tensors, strict=True)]
-    return [tensor_spec(spec.name, tensor, spec.shape) for spec, tensor in zip(declared, tensors, strict=True)]
+    return [
+        tensor_spec(name, tensor, spec.shape or (() if may_be_open else None))
+        for name, spec, tensor in zip(_names(layers, declared), declared, tensors, strict=True)
+    ]
+
+
+def _names(layers: Sequence[str], declared: Sequence[TensorSpec]) -> list[str]:
+    """The declared names; of a tensor that is declared by its place, its layer's."""
+    return [layer if spec.name.isdecimal() else spec.name for layer, spec in zip(layers, declared, strict=True)]
 
 
 def _tensor(graph: Any, layer: str, file: str, side: str) -> Any:

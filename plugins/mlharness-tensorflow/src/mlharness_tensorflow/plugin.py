@@ -76,6 +76,7 @@ def mlh_register_frameworks(registrar: FrameworkRegistrar) -> None:
         threads="intra_op_num_threads",
         variants={"full": "tensorflow", "gpu": "tensorflow[and-cuda]"},
         complexity=complexity,
+        endings=(".keras", ".pb"),
     )
 
 

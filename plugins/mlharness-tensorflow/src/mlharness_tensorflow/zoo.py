@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import filelock
-
 from mlharness.errors import UserError
+from mlharness.made import made_before, make_once
 from mlharness.manifest.files import verify
 from mlharness.paths import cache_dir
 from mlharness_tensorflow.zoo_uri import ZooModel, parse
@@ -29,11 +29,7 @@ def locate(uri: str, sha256: str | None) -> Path | None:
         UserError: a URI that makes no sense, or a file with another checksum.
     """
     path = cached_path(parse(uri))
-    try:
-        here = path is not None and path.is_file()
-    except OSError as error:
-        raise _unusable_cache(error) from error
-    return verify(path, sha256, uri) if path is not None and here else None
+    return None if path is None else made_before(path, uri, sha256)
 
 
 def fetch(uri: str, sha256: str | None, advance: Callable[[int, int], None]) -> Path:
@@ -47,14 +43,7 @@ def fetch(uri: str, sha256: str | None, advance: Callable[[int, int], None]) -> 
     path = cached_path(model)
     if path is None:
         raise UserError(f"{uri}: Keras is not installed here", "Run: pip install tensorflow-cpu")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(path.parent / "lock"):
-            # Another process may have made it while this one waited.
-            if not path.is_file():
-                _make(model, path)
-    except OSError as error:
-        raise _unusable_cache(error) from error
+    make_once(path, partial(_make, model))
     size = path.stat().st_size
     advance(size, size)
     return verify(path, sha256, uri)
@@ -71,23 +60,11 @@ def cached_path(model: ZooModel) -> Path | None:
 
 
 def _make(model: ZooModel, path: Path) -> None:
-    """Write the file aside, and rename it when it is complete; what an interrupted process left is written over."""
+    """Write the model's file."""
     from mlharness_tensorflow import zoo_models
 
-    aside = path.with_name(f"incomplete{path.suffix}")
-    try:
-        if model.format == "onnx":
-            # From the file and not from a model built anew: every framework gets the very same weights.
-            zoo_models.export_onnx(fetch(replace(model, format="keras").uri, None, lambda done, total: None), aside)
-        else:
-            zoo_models.build(model).save(aside)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
-
-
-def _unusable_cache(error: OSError) -> UserError:
-    return UserError(
-        f"the cache {cache_dir() / 'zoo' / 'keras'} cannot be used: {error.strerror or error}",
-        "Free space there, check its permissions, or set MLH_CACHE_DIR.",
-    )
+    if model.format == "onnx":
+        # From the file and not from a model built anew: every framework gets the very same weights.
+        zoo_models.export_onnx(fetch(replace(model, format="keras").uri, None, lambda done, total: None), path)
+    else:
+        zoo_models.build(model).save(path)

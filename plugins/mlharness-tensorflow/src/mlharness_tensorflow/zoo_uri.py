@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from mlharness.errors import UserError, did_you_mean
+from mlharness.made import parse_query, parse_seed
 
 SCHEME = "keras"
 WEIGHTS = ("none", "imagenet")
@@ -14,7 +15,6 @@ FORMATS = ("onnx",)
 """What a model can be exported to; without ``format`` it is a ``.keras`` file."""
 _KEYS = ("weights", "seed", "format")
 _NAME = re.compile(r"[a-z0-9]+\Z")
-_SEED = re.compile(r"[0-9]{1,9}\Z")
 _FORM = "Write keras://NAME?weights=none, as keras://resnet50?weights=none; seed=N changes the random weights."
 
 
@@ -46,19 +46,17 @@ def parse(uri: str) -> ZooModel:
     name = fold(parts.netloc)
     if parts.scheme != SCHEME or not _NAME.match(name) or parts.path not in ("", "/") or parts.fragment:
         raise UserError(f"{uri} names no model of the Keras zoo", _FORM)
-    query = _query(uri, parts.query)
+    query = parse_query(uri, parts.query, _KEYS, _FORM)
     weights = query.get("weights", "")
     if weights not in WEIGHTS:
         found = f"weights={weights!r} is unknown" if weights else "the query parameter weights is missing"
         raise UserError(f"{uri}: {found}", f"{did_you_mean(weights, WEIGHTS)} none: random weights, no download.")
     if "seed" in query and weights != "none":
         raise UserError(f"{uri}: seed is for random weights only", "Leave seed out, or write weights=none.")
-    seed = query.get("seed", "0")
-    if not _SEED.match(seed):
-        raise UserError(f"{uri}: seed={seed!r} is no whole number from 0 to 999999999", "Write it as seed=7.")
+    seed = parse_seed(uri, query.get("seed", "0"))
     if query.get("format", FORMATS[0]) not in FORMATS:
         raise UserError(f"{uri}: format={query['format']!r} is unknown", did_you_mean(query["format"], FORMATS))
-    return ZooModel(name, weights, int(seed), query.get("format", "keras"))
+    return ZooModel(name, weights, seed, query.get("format", "keras"))
 
 
 def _split(uri: str) -> SplitResult:
@@ -66,19 +64,3 @@ def _split(uri: str) -> SplitResult:
         return urlsplit(uri)
     except ValueError as error:  # a bracket that is no IPv6 address
         raise UserError(f"{uri} names no model of the Keras zoo: {error}", _FORM) from error
-
-
-def _query(uri: str, text: str) -> dict[str, str]:
-    """The query's parameters by name."""
-    try:
-        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text), max_num_fields=16)
-    except ValueError as error:
-        raise UserError(f"{uri}: the query cannot be read: {error}", _FORM) from error
-    query: dict[str, str] = {}
-    for key, value in pairs:
-        if key not in _KEYS:
-            raise UserError(f"{uri}: unknown query parameter {key!r}", did_you_mean(key, _KEYS))
-        if key in query:
-            raise UserError(f"{uri}: the query parameter {key} stands there twice", "Keep one of them.")
-        query[key] = value
-    return query

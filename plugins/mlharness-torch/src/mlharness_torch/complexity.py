@@ -42,6 +42,7 @@ def count_parameters(module: torch.nn.Module) -> int:
     count: int = sum(parameter.numel() for parameter in module.parameters())
     if count or not isinstance(module, torch.jit.ScriptModule):
         return count
-    constants = (node.output() for node in module.inlined_graph.findAllNodes("prim::Constant"))
+    graph = module.inlined_graph  # made anew each time; what it holds is gone with it
+    constants = (node.output() for node in graph.findAllNodes("prim::Constant"))
     tensors = (value.toIValue() for value in constants if value.type().kind() == "TensorType")
     return sum(tensor.numel() for tensor in tensors if tensor is not None and tensor.is_floating_point())

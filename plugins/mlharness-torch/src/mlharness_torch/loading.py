@@ -13,6 +13,7 @@ import torch
 
 from mlharness.errors import UserError
 from mlharness.providers import Model, TensorSpec
+from mlharness.tensors import own_names, settle
 from mlharness_torch import exported
 from mlharness_torch.code import ModelCode, build_model, read_code
 from mlharness_torch.formats import Format, recognise
@@ -96,8 +97,11 @@ def _zoo(path: Path, model: Model) -> Loaded:
 
 
 def _with_specs(module: torch.nn.Module, model: Model, default: Sequence[TensorSpec] = ()) -> Loaded:
-    """Inputs as the manifest declares them, since the format carries none; outputs too, if it declares any."""
-    inputs = model.inputs or tuple(default)
+    """Inputs as the manifest declares them, since the format carries none; outputs too, if it declares any.
+
+    An input that is declared by its place has the name of the parameter there. A dtype or shape may stay open.
+    """
+    inputs = named_inputs(model.inputs, parameters_of(module), default) or tuple(default)
     if not inputs:
         raise UserError(
             f"{model.name}: neither {model.files[0].name} nor the manifest says what the inputs are",
@@ -105,6 +109,15 @@ def _with_specs(module: torch.nn.Module, model: Model, default: Sequence[TensorS
         )
     positional, keywords = match_parameters([spec.name for spec in inputs], parameters_of(module))
     return Loaded(module, inputs, model.outputs or None, positional, keywords)
+
+
+def named_inputs(
+    declared: Sequence[TensorSpec], parameters: Sequence[str], default: Sequence[TensorSpec]
+) -> tuple[TensorSpec, ...]:
+    """The declared inputs, by the names of the model's parameters where they are declared by their places."""
+    known = settle(declared, default)
+    names = own_names([spec.name for spec in known], parameters)
+    return tuple(replace(spec, name=name) for spec, name in zip(known, names, strict=True))
 
 
 def parameters_of(module: Any) -> list[str]:

@@ -76,6 +76,7 @@ def mlh_register_frameworks(registrar: FrameworkRegistrar) -> None:
         threads="intra_op_num_threads",
         complexity=complexity,
         code=("torch.model",),
+        endings=(".pt", ".pt2", ".pth", ".safetensors"),
     )
 
 

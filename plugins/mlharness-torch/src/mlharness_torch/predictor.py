@@ -36,6 +36,7 @@ class TorchPredictor:
         self._call = Call(self.module, loaded, autocast(place, narrow), options["channels_last"])
         with torch.inference_mode():
             self.outputs: Sequence[TensorSpec] = find_outputs(model.name, loaded, self._call, place, wider)
+        self._place, self._wider, self._output_name = place, wider, loaded.output_name
         if options["compile"] != "none":
             self._call.module = compiled(self.module, place, options["compile"])
         self._run: Callable[[Mapping[str, Array]], list[Array]]
@@ -49,7 +50,15 @@ class TorchPredictor:
     def predict(self, batch: dict[str, Array]) -> list[Array]:
         """Every output, batch axis first; a reduced precision comes back as float32."""
         with torch.inference_mode():
+            if not self.outputs:
+                self._learn_outputs(batch)
             return self._run(batch)
+
+    def _learn_outputs(self, batch: Mapping[str, Array]) -> None:
+        """Call the model once more, for what it returns: where nobody said what it takes, its first batch tells."""
+        tensors = {name: torch.from_numpy(array).to(self._place) for name, array in batch.items()}
+        found = named(self._call(tensors), self._output_name)
+        self.outputs = tuple(TensorSpec(key, _dtype(tensor, self._wider), ()) for key, tensor in found)
 
     def close(self) -> Sequence[Any]:
         """Drop the model, and with it its memory."""
@@ -147,11 +156,14 @@ def find_outputs(
 ) -> tuple[TensorSpec, ...]:
     """The outputs as the format or the manifest declares them; otherwise, and to check that, from a call with zeros.
 
-    No call can be made when an axis other than the batch is free; then the manifest must declare the outputs.
+    No call can be made when an axis other than the batch is free; then the manifest must declare the outputs. Of a
+    model whose inputs' shapes or dtypes are open, nothing is known before it is called: there are no outputs yet.
 
     Raises:
         UserError: the model cannot be called with its inputs, or returns something else than is declared.
     """
+    if any(not spec.shape or not spec.dtype for spec in loaded.inputs):
+        return loaded.outputs or ()
     if any(size is None for spec in loaded.inputs for size in spec.shape[1:]):
         if loaded.outputs is None:
             raise UserError(f"{name}: an input has a free axis, and no outputs are declared", "Declare the outputs.")
@@ -173,11 +185,20 @@ def find_outputs(
     fixed = all(spec.shape[0] is not None for spec in loaded.inputs)
     specs = tuple(_widened(describe(key, tensor, fixed), tensor, wider) for key, tensor in found)
     check_declared(name, specs, loaded.outputs)
-    return specs if loaded.outputs is None else loaded.outputs
+    if loaded.outputs is None:
+        return specs
+    return tuple(
+        TensorSpec(spec.name, spec.dtype or real.dtype, spec.shape or real.shape)
+        for spec, real in zip(loaded.outputs, specs, strict=True)
+    )
 
 
 def _widened(spec: TensorSpec, tensor: torch.Tensor, wider: frozenset[torch.dtype]) -> TensorSpec:
-    return TensorSpec(spec.name, "float32" if tensor.dtype in wider else dtype_name(tensor.dtype), spec.shape)
+    return TensorSpec(spec.name, _dtype(tensor, wider), spec.shape)
+
+
+def _dtype(tensor: torch.Tensor, wider: frozenset[torch.dtype]) -> str:
+    return "float32" if tensor.dtype in wider else dtype_name(tensor.dtype)
 
 
 def check_declared(name: str, found: Sequence[TensorSpec], declared: Sequence[TensorSpec] | None) -> None:
@@ -188,8 +209,9 @@ def check_declared(name: str, found: Sequence[TensorSpec], declared: Sequence[Te
         raise UserError(f"{name} returns {len(found)} outputs, and {len(declared)} are declared", "Correct outputs.")
     for real, spec in zip(found, declared, strict=True):
         sizes = zip(real.shape, spec.shape, strict=False)
-        fits = len(real.shape) == len(spec.shape) and all(None in pair or pair[0] == pair[1] for pair in sizes)
-        if not fits or np.dtype(real.dtype) != np.dtype(spec.dtype):
+        same_rank = not spec.shape or len(real.shape) == len(spec.shape)
+        fits = same_rank and all(None in pair or pair[0] == pair[1] for pair in sizes)
+        if not fits or (spec.dtype and np.dtype(real.dtype) != np.dtype(spec.dtype)):
             raise UserError(
                 f"{name}: the output {spec.name!r} is {real.dtype} {list(real.shape)}, "
                 f"and is declared as {spec.dtype} {list(spec.shape)}",

@@ -3,55 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mlharness.errors import UserError, did_you_mean
 from mlharness.options import resolve_options
-from mlharness.providers import Arrays, Option
+from mlharness.providers import Option
+from mlharness_vision.image_files import ImageFiles, Item
 
 OPTIONS = (Option("items", "array", "A list of {file: URI or path, label: whole number or null}.", required=True),)
 _WHAT = "data-set kind 'images'"
 _SHAPE_OF_ITEM = "Write it as {file: URI or path, label: whole number or null}."
-
-
-@dataclass(frozen=True)
-class Item:
-    """One image: the file as the manifest writes it, where it lies, and its class (None: unknown)."""
-
-    file: str
-    path: Path
-    label: int | None
-
-
-@dataclass(frozen=True)
-class ImageFiles:
-    """An opened data set; see :class:`mlharness.providers.DataSet`. It holds no pixels and no open file."""
-
-    items: tuple[Item, ...]
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def check(self) -> None:
-        """Open every header. Raises UserError naming the first file that is no readable image."""
-        for item in self.items:
-            check_header(item)
-
-    def sample(self, index: int) -> Arrays:
-        """The file's bytes, uint8 [bytes]. Raises UserError when the file cannot be read any more."""
-        item = self.items[index]
-        try:
-            return (np.fromfile(item.path, dtype=np.uint8),)
-        except OSError as error:
-            raise UserError(f"image {item.file!r} cannot be read: {error}", "Do not change files in a run.") from error
-
-    def label(self, index: int) -> int | None:
-        """The class of one image, None when the manifest gives none."""
-        return self.items[index].label
 
 
 def open_images(options: Mapping[str, Any], count: int | None, locate: Callable[[str], Path]) -> ImageFiles:
@@ -85,17 +47,3 @@ def check_item(position: int, item: object) -> tuple[str, int | None]:
     if label is not None and (not isinstance(label, int) or isinstance(label, bool)):
         raise UserError(f"{where} ({file}): label is {label!r}", _SHAPE_OF_ITEM)
     return file, label
-
-
-def check_header(item: Item) -> None:
-    """Raise UserError unless Pillow recognises the file's header."""
-    from PIL import Image
-
-    try:
-        with Image.open(item.path):
-            pass
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UserError(
-            f"image {item.file!r} cannot be read: {error}",
-            "Put a readable image there, or take the item out of the data set's manifest.",
-        ) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from mlharness_torch.zoo.zoos import Zoo, find_zoo
 
 
 def write_weights(model: ZooModel, path: Path, version: str, advance: Callable[[int, int], None]) -> None:
-    """Write a model's ``.safetensors`` file, whole or not at all. Raises UserError as :func:`build` does."""
+    """Write a model's ``.safetensors`` file. Raises UserError as :func:`build` does."""
     zoo = find_zoo(model.zoo)
     module = build(zoo, model, advance).eval()
     shape = zoo.input_shape(model, module)
@@ -28,12 +27,7 @@ def write_weights(model: ZooModel, path: Path, version: str, advance: Callable[[
     )
     # Copies: the format refuses tensors that share memory, which a strict load wants to find by both names.
     weights = {name: tensor.detach().clone().contiguous() for name, tensor in module.state_dict().items()}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        save_file(weights, temporary, described.metadata())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    save_file(weights, path, described.metadata())
 
 
 def build(zoo: Zoo, model: ZooModel, advance: Callable[[int, int], None]) -> torch.nn.Module:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ _EXAMPLES = 2
 
 
 def write_onnx(weights: Path, path: Path) -> None:
-    """Write the ONNX file of a ``.safetensors`` file of a zoo, whole or not at all.
+    """Write the ONNX file of a ``.safetensors`` file of a zoo.
 
     Its input is ``images``, its output ``logits``, its batch axis free. Batch normalisations are folded into the
     convolutions before them, as any runtime would; how many parameters there were before says the metadata entry
@@ -53,12 +52,7 @@ def write_onnx(weights: Path, path: Path) -> None:
     program.model.metadata_props["mlharness.parameters"] = str(count_parameters(module))
     for node in program.model.graph:
         node.metadata_props.clear()  # the paths of this machine's Python files
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        program.save(str(temporary), external_data=False)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    program.save(str(path), external_data=False)
 
 
 def export(module: torch.nn.Module, images: torch.Tensor, name: str) -> Any:

@@ -7,9 +7,8 @@ import importlib.metadata
 from collections.abc import Callable
 from pathlib import Path
 
-import filelock
-
 from mlharness.errors import UserError
+from mlharness.made import made_before, make_once
 from mlharness.manifest.files import verify
 from mlharness.paths import cache_dir
 from mlharness.providers import SourceProvider
@@ -31,8 +30,7 @@ def locate(uri: str, sha256: str | None) -> Path | None:
     version = installed_version(model.zoo)
     if version is None:
         return None  # another environment may have it
-    path = cached_path(model, version)
-    return verify(path, sha256, uri) if path.is_file() else None
+    return made_before(cached_path(model, version), uri, sha256)
 
 
 def fetch(uri: str, sha256: str | None, advance: Callable[[int, int], None]) -> Path:
@@ -47,29 +45,27 @@ def fetch(uri: str, sha256: str | None, advance: Callable[[int, int], None]) -> 
     if version is None:
         raise UserError(f"{uri} needs the package {model.zoo}", f"Run: pip install {model.zoo}")
     path = cached_path(model, version)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(path.parent / "lock"):
-            make_file(model, path, version, advance)
-    except OSError as error:
-        raise UserError(
-            f"the cache {path.parent} cannot be used: {error.strerror or error}",
-            "Free space there, check its permissions, or set MLH_CACHE_DIR.",
-        ) from error
+    make_file(model, path, version, advance)
     return verify(path, sha256, uri)
 
 
 def make_file(model: ZooModel, path: Path, version: str, advance: Callable[[int, int], None]) -> None:
     """Write the file unless it is there; the ONNX file is made from the PyTorch one, and has its weights."""
-    from mlharness_torch.zoo.build import write_weights
-
     weights = path.parent / f"{model.name}.safetensors"
-    if not weights.is_file():
-        write_weights(model, weights, version, advance)
-    if path != weights and not path.is_file():
+
+    def make_weights(target: Path) -> None:
+        from mlharness_torch.zoo.build import write_weights
+
+        write_weights(model, target, version, advance)
+
+    def make_onnx(target: Path) -> None:
         from mlharness_torch.zoo.onnx_file import write_onnx
 
-        write_onnx(weights, path)
+        write_onnx(weights, target)
+
+    make_once(weights, make_weights)
+    if path != weights:
+        make_once(path, make_onnx)
 
 
 def cached_path(model: ZooModel, version: str) -> Path:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
 
 from mlharness.errors import UserError, did_you_mean
+from mlharness.made import parse_query, parse_seed
 
 FORMATS = ("onnx",)
 RANDOM = "none"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 _WEIGHTS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 _KEYS = ("weights", "seed", "format")
-_MOST_SEED = 1 << 32
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def parse(uri: str) -> ZooModel:
     example = f"Write {zoo}://resnet50?weights=none."
     if not _NAME.match(name) or ".." in name:
         raise UserError(f"{uri} names no model", example)
-    given = _query(uri, query)
+    given = parse_query(uri, query, _KEYS, example)
     weights = given.get("weights", "")
     if not _WEIGHTS.match(weights):
         raise UserError(f"{uri} does not say which weights", f"{example[:-1]}, or weights=NAME of trained ones.")
@@ -65,23 +64,4 @@ def parse(uri: str) -> ZooModel:
     found = given.get("format", "")
     if found and found not in FORMATS:
         raise UserError(f"{uri}: there is no format {found!r}", did_you_mean(found, FORMATS))
-    return ZooModel(zoo.lower(), name, weights, _seed(uri, given.get("seed", "0")), found)
-
-
-def _query(uri: str, query: str) -> dict[str, str]:
-    pairs = parse_qsl(query, keep_blank_values=True)
-    given = dict(pairs)
-    for key, value in pairs:
-        if key not in _KEYS:
-            raise UserError(f"{uri}: there is no {key!r}", did_you_mean(key, _KEYS))
-        if not value:
-            raise UserError(f"{uri}: {key} is empty", f"Give {key} a value, or leave it out.")
-    if len(given) < len(pairs):
-        raise UserError(f"{uri} says one thing twice", "Give each key once.")
-    return given
-
-
-def _seed(uri: str, text: str) -> int:
-    if not text.isdecimal() or not text.isascii() or int(text) >= _MOST_SEED:
-        raise UserError(f"{uri}: seed is {text!r}", f"Give a whole number from 0 to {_MOST_SEED - 1}.")
-    return int(text)
+    return ZooModel(zoo.lower(), name, weights, parse_seed(uri, given.get("seed", "0")), found)

@@ -1,0 +1,1 @@
+"""CTranslate2 as a framework of mlharness, for Whisper's models."""

@@ -1,0 +1,29 @@
+"""What the plugin registers, and what importing it does not do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+
+from mlharness.plugins import build_manager
+
+ENTRY = EntryPoint("data", "mlharness_data.plugin", "mlharness")
+
+
+def test_everything_registers_without_an_error() -> None:
+    plugins = build_manager(entry_points=[ENTRY])
+    assert [plugin.error for plugin in plugins.found] == [""]
+    assert plugins.catalog.datasets.names() == ["huggingface", "numpy", "records"]
+    assert plugins.catalog.metrics.names() == ["auc", "mse"]
+
+
+def test_importing_and_registering_imports_no_library_of_data() -> None:
+    program = (
+        "import sys, importlib.metadata as m; from mlharness.plugins import build_manager;"
+        "p = build_manager(entry_points=[m.EntryPoint('data', 'mlharness_data.plugin', 'mlharness')]);"
+        "assert not p.found[0].error, p.found[0].error;"
+        "print(sorted({'pyarrow', 'datasets', 'sklearn', 'scipy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

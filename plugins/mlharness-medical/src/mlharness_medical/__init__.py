@@ -1,0 +1,1 @@
+"""Data sets, steps, sliding windows and the metric of volumes, for mlharness."""

@@ -1,0 +1,1 @@
+"""Speech for mlharness: steps, data sets and the metric of speech recognition."""

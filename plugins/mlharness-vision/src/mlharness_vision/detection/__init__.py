@@ -1,0 +1,1 @@
+"""Object detection: steps from a network's outputs to boxes, data sets in COCO's form, and average precision."""
