@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import DATA
+from mlharness_language.resampling import interval_of
 from mlharness_language.rouge import KINDS
 from mlharness_language.sentence_pairs import Paired
 from mlharness_language.similarity import correlation, ranks
@@ -17,6 +18,7 @@ from mlharness_language.text import to_bytes
 
 from mlharness.errors import RunError, UserError
 from mlharness.providers import Array, Score
+from mlharness.stats import bootstrap_interval
 
 Scored = Callable[..., Score]
 ENTRIES = json.loads((DATA / "cnn_eval.json").read_text("utf-8"))
@@ -171,3 +173,10 @@ def test_a_pairs_file_names_its_wrong_line(open_data: Callable[..., Any], tmp_pa
     (tmp_path / "p.tsv").write_text("1\tA.\tB.\n\nnan\tA.\tB.\n", "utf-8")
     with pytest.raises(UserError, match=r"p\.tsv:3: no grade and two sentences"):
         open_data("sentence-pairs", file=str(tmp_path / "p.tsv"))
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 5, 8, 9])
+def test_intervals_are_the_kernels(n: int) -> None:
+    values = np.random.default_rng(n).standard_normal(n)
+    found = interval_of(n, lambda drawn: float(values[drawn].mean()))
+    assert found == pytest.approx(bootstrap_interval(n, lambda drawn: float(values[drawn].mean())))

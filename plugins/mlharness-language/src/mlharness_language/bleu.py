@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
 from mlharness.providers import Array, Option, Score
-from mlharness.stats import bootstrap_interval
+from mlharness_language.resampling import interval_of
 from mlharness_language.responses import RESPONSE, TOKENIZER, read_texts
 
 OPTIONS = (
@@ -32,19 +33,27 @@ def score_bleu(responses: Mapping[int, Array], label: Callable[[int], Any], opti
 
     Details: ``precision1`` to ``precision4``, percent, and ``brevity_penalty``. Texts may have several references.
     """
-    from sacrebleu.metrics import BLEU
-
     texts = read_texts("bleu", responses, label, options)
-    how = {"tokenize": options["tokenize"], "lowercase": options["lower_case"]}
+    # Whether short texts have all orders matters to a text's own score only, which is not used.
+    library, alone = (make_library(options["tokenize"], options["lower_case"], short) for short in (False, True))
     candidates = [text for text, _ in texts]
     streams = [list(stream) for stream in zip_longest(*(references for _, references in texts))]
-    whole = BLEU(**how).corpus_score(candidates, streams)
-    # Whether short texts have all orders matters to a text's own score only, which is not used.
-    alone = BLEU(**how, effective_order=True)
+    whole = library.corpus_score(candidates, streams)
     counts = np.array([_counts(alone.sentence_score(text, references)) for text, references in texts])
-    interval = bootstrap_interval(len(texts), lambda drawn: _bleu(BLEU, counts[drawn].sum(axis=0)))
+    interval = interval_of(len(texts), lambda drawn: _bleu(library, counts[drawn].sum(axis=0)))
     details = {f"precision{order}": share for order, share in enumerate(whole.precisions, start=1)}
     return Score(whole.score, "", len(texts), interval, {**details, "brevity_penalty": whole.bp})
+
+
+@cache
+def make_library(tokenize: str, lower_case: bool, short: bool) -> Any:
+    """sacrebleu's BLEU, made once: its tokenisers stay in a cache of the library's, and one more with each.
+
+    ``short`` counts for texts of fewer than four words the orders that they have.
+    """
+    from sacrebleu.metrics import BLEU
+
+    return BLEU(tokenize=tokenize, lowercase=lower_case, effective_order=short)
 
 
 def _counts(score: Any) -> list[int]:

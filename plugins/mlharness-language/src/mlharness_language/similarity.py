@@ -9,7 +9,7 @@ import numpy as np
 
 from mlharness.errors import RunError
 from mlharness.providers import Array, Option, ResponseSpec, Score
-from mlharness.stats import bootstrap_interval
+from mlharness_language.resampling import interval_of
 from mlharness_language.sentence_pairs import Paired
 
 OPTIONS = (Option("width", "integer", "Numbers of an embedding; left out, any."),)
@@ -28,9 +28,7 @@ def score_similarity(responses: Mapping[int, Array], label: Callable[[int], Any]
     first, second = unit_rows([one for _, one, _ in pairs]), unit_rows([other for _, _, other in pairs])
     cosines = (first * second).sum(axis=1)
     grade_ranks, cosine_ranks = ranks(grades), ranks(cosines)
-    interval = bootstrap_interval(
-        len(pairs), lambda drawn: 100.0 * correlation(ranks(grades[drawn]), ranks(cosines[drawn]))
-    )
+    interval = interval_of(len(pairs), lambda drawn: 100.0 * correlation(ranks(grades[drawn]), ranks(cosines[drawn])))
     value = 100.0 * correlation(grade_ranks, cosine_ranks)
     details = {
         "pearson": 100.0 * correlation(grades, cosines),
