@@ -5,6 +5,7 @@ Python is compiled here and never run.
 
 from __future__ import annotations
 
+import re
 import symtable
 import warnings
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,7 @@ from mlharness.manifest.problems import Problem, dotted
 from mlharness.manifest.schema import problem_at
 from mlharness.registrars import fold
 
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 PYTHON = "python"
 PUBLISHED = "published"
 """The convention of the published MLHarness manifests' Python."""
@@ -40,6 +42,7 @@ def find_mistakes(located: Located) -> list[Problem]:
         check_range,
         check_requirements,
         check_checksums,
+        check_placeholders,
         check_tensor_names,
         check_steps,
         check_metric,
@@ -76,6 +79,18 @@ def check_checksums(located: Located) -> Iterator[Problem]:
     for key, file in model_files(located):
         if isinstance(file, dict) and {"sha256", "md5"} <= set(file):
             yield problem_at(located, (*key, "md5"), "md5 beside sha256", "sha256 alone")
+
+
+def check_placeholders(located: Located) -> Iterator[Problem]:
+    """In the sources of a family's files ``{member}`` stands for one of its models; nothing else is filled in."""
+    known = ["member"] if located.data.get("members") else []
+    for key, file in model_files(located):
+        source = file.get("source") if isinstance(file, dict) else file
+        for name in _PLACEHOLDER.findall(source) if isinstance(source, str) else ():
+            at = (*key, "source") if isinstance(file, dict) else key
+            if name not in known:
+                allowed = "{member}" if known else "no placeholder, or members for it to stand for"
+                yield problem_at(located, at, f"the placeholder {{{name}}}, which nothing fills", allowed)
 
 
 def check_tensor_names(located: Located) -> Iterator[Problem]:
