@@ -33,7 +33,7 @@ framework:
 model:
   files:
     - m.onnx
-    - {source: "web://a/{member}", sha256: "%s"}
+    - {source: "web://a/more.onnx", sha256: "%s"}
 dataset: rows
 preprocess:
   - image.resize: {size: 8}

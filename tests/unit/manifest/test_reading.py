@@ -221,10 +221,10 @@ def test_a_data_set(write: Write) -> None:
         (HEAD + "outputs:\n- {name: x, dtype: int8, shape: [b]}\n- {name: x, dtype: int8, shape: [b]}\n",
          "7: outputs[1].name: 'x' a second time (allowed: a name of its own)"),
         (HEAD + 'model: {files: ["x/{member}.onnx"]}\n',
-         "6: model.files[0]: the placeholder {member}, which nothing fills "
+         "5: model.files[0]: the placeholder {member}, which nothing fills "
          "(allowed: no placeholder, or members for it to stand for)"),
         (HEAD + 'members: [a, b]\nmodel:\n  files:\n    - source: "zoo://{membr}"\n',
-         "9: model.files[0].source: the placeholder {membr}, which nothing fills (allowed: {member})"),
+         "8: model.files[0].source: the placeholder {membr}, which nothing fills (allowed: {member})"),
     ],
 )  # fmt: skip
 def test_one_problem(write: Write, text: str, expected: str) -> None:
