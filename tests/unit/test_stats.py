@@ -58,3 +58,25 @@ def test_the_interval_of_a_mean_is_the_usual_one() -> None:
 def test_one_sample_has_no_interval() -> None:
     assert bootstrap_interval(1, lambda drawn: 1.0) is None
     assert mean_interval([3.0]) is None
+
+
+def test_all_draws_at_once_are_the_same_draws() -> None:
+    values = np.random.default_rng(5).normal(10, 2, 50)
+    one_by_one = bootstrap_interval(50, lambda drawn: float(values[drawn].mean()))
+    assert bootstrap_interval(50, lambda drawn: values[drawn].mean(axis=1), at_once=True) == pytest.approx(one_by_one)
+
+
+def test_many_samples_are_drawn_in_portions() -> None:
+    shapes = []
+
+    def mean(drawn: np.ndarray[tuple[int, int], np.dtype[np.int64]]) -> object:
+        shapes.append(drawn.shape)
+        return drawn.mean(axis=1)
+
+    assert bootstrap_interval(400_000, mean, rounds=5, at_once=True) is not None
+    assert shapes == [(2, 400_000), (2, 400_000), (1, 400_000)]
+
+
+def test_draws_without_a_figure_are_left_out() -> None:
+    assert bootstrap_interval(3, lambda drawn: float("nan")) is None
+    assert bootstrap_interval(3, lambda drawn: float("nan") if drawn[0] else 2.0) == (2.0, 2.0)

@@ -27,9 +27,3 @@ def interval_of(n: int, statistic: Callable[[Array], float]) -> tuple[float, flo
     figures = np.array([statistic(draws[place]) for place in first])
     low, high = np.percentile(figures[inverse], (2.5, 97.5))
     return float(low), float(high)
-
-
-def mean_interval(values: list[float]) -> tuple[float, float] | None:
-    """:func:`interval_of` the mean."""
-    numbers = np.array(values)
-    return interval_of(len(numbers), lambda drawn: float(numbers[drawn].mean()))

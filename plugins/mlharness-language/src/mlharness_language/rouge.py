@@ -9,7 +9,7 @@ import numpy as np
 
 from mlharness.errors import UserError
 from mlharness.providers import Array, Option, Score
-from mlharness_language.resampling import mean_interval
+from mlharness.stats import mean_interval
 from mlharness_language.responses import RESPONSE, TOKENIZER, read_texts
 
 KINDS = ("rouge1", "rouge2", "rougeL", "rougeLsum")

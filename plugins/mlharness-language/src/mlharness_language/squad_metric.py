@@ -11,7 +11,7 @@ from typing import Any
 
 from mlharness.errors import RunError
 from mlharness.providers import Array, Option, ResponseSpec, Score
-from mlharness_language.resampling import mean_interval
+from mlharness.stats import mean_interval
 from mlharness_language.spans import Feature, best_span
 
 OPTIONS = (

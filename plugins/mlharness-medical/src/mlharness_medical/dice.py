@@ -9,6 +9,7 @@ import numpy as np
 
 from mlharness.errors import RunError
 from mlharness.providers import Array, Option, ResponseSpec, Score
+from mlharness.stats import bootstrap_interval
 
 OPTIONS = (
     Option(
@@ -25,7 +26,6 @@ KITS19 = ("kidney", "tumor")
 BRATS = {"whole tumor": 1, "tumor core": 2, "enhancing tumor": 3}
 """Of each region the first class; those above belong to it, too."""
 _SMOOTH = 1e-6
-_ROUNDS = 1000
 
 
 def response(options: Mapping[str, Any]) -> ResponseSpec:
@@ -71,16 +71,8 @@ def region_means(figures: Array) -> Array:
 
 
 def interval(figures: Array) -> tuple[float, float] | None:
-    """A 95 % percentile interval over cases drawn with replacement; None for fewer than two cases.
-
-    As :func:`mlharness.stats.bootstrap_interval`, with all draws in one array.
-    """
-    count = len(figures)
-    if count < 2:
-        return None
-    drawn = np.random.default_rng(0).integers(0, count, (_ROUNDS, count))
-    low, high = np.nanpercentile(region_means(figures[drawn]).mean(axis=-1), (2.5, 97.5))
-    return float(low), float(high)
+    """A 95 % bootstrap interval over cases, [cases, regions]; None for fewer than two cases."""
+    return bootstrap_interval(len(figures), lambda drawn: region_means(figures[drawn]).mean(axis=-1), at_once=True)
 
 
 def kits19_case(classes: Array, truth: Array, index: int) -> list[float]:

@@ -54,11 +54,12 @@ def interval(counts: Array) -> tuple[float, float] | None:
     """The interval of the rate in percent, from int64 [4, utterances]: three kinds of errors, and words."""
     table = np.stack([counts[:3].sum(axis=0), counts[3]])
 
-    def rate(drawn: Array) -> float:
-        errors, words = table.take(drawn, axis=1).sum(axis=1).tolist()
-        return float(errors / max(words, 1) * 100)  # 0 words: utterances were drawn in which nothing is said
+    def rates(drawn: Array) -> Array:
+        errors, words = table[:, drawn].sum(axis=-1)
+        rates: Array = errors / np.maximum(words, 1) * 100  # 0 words: utterances were drawn in which nothing is said
+        return rates
 
-    return bootstrap_interval(table.shape[1], rate)
+    return bootstrap_interval(table.shape[1], rates, at_once=True)
 
 
 def count_errors(said: str, heard: str, join: bool) -> tuple[int, int, int, int]:
