@@ -108,7 +108,7 @@ def test_a_run_takes_the_environment_that_has_the_version(here: Installed, secon
     framework = result["framework"]
     assert result["status"] == "valid"
     assert (framework["version"], framework["wished"]) == ("2.0", "==2.0")
-    assert framework["manifest"] == {"name": "Fake Engine", "version": ">=1"}
+    assert framework["manifest"] == {"name": "Fake Engine", "version": ">=1", "written_for": ""}
     assert framework["environment"] == str(here.envs / second / "bin" / "python")
     system = json.loads((here.folder / "data" / "runs" / result["run_id"] / "system.json").read_text("utf-8"))
     assert system["packages"]["fake-engine"] == "2.0"
