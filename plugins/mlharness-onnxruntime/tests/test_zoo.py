@@ -171,8 +171,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv("NO_PROXY", "*")
     opened = download.open_session
 
-    def open_session() -> requests.Session:
-        session = opened()
+    def open_session(allow_http: bool = False) -> requests.Session:
+        session = opened(allow_http)
         assert list(session.adapters) == ["https://"]
         session.mount("https://", Plain(server.server_port))
         return session
