@@ -32,6 +32,9 @@ OF_FRAMEWORKS = {"frameworks", "zoo"}
 """Benchmarks that need every plugin, and take much longer."""
 LINTED = ("mlharness", "plugins", "tests", "docs", "noxfile.py")
 
+# Of a framework's thousands of modules a session imports some: these compile when they are imported, the others never.
+os.environ.setdefault("PIP_NO_COMPILE", "1")
+
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "venv"  # everyone who has Python and pip has it
 nox.options.reuse_venv = "no" if "CI" in os.environ else "yes"
