@@ -237,6 +237,7 @@ def describe_harness(plan: RunPlan, shown: Measured | None, null_floor_us: float
     count = cost["samples"] if plan.test.scenario == "Offline" else shown.log.need("result_query_count")
     return described | {
         "us_per_query": 1e6 * cost["harness_s"] / count,
+        "after_us_per_query": 1e6 * cost["after_s"] / count,
         "predict_us_per_query": 1e6 * cost["predict_s"] / count,
         "postprocess_us_per_query": 1e6 * cost["postprocess_s"] / count,
         "samples_per_batch": cost["samples"] / cost["batches"],

@@ -129,6 +129,7 @@ class Measurement:
             "predict_s": sum(worker.predict_ns for worker in workers) / 1e9,
             "postprocess_s": sum(worker.postprocess_ns for worker in workers) / 1e9,
             "harness_s": sum(worker.harness_ns for worker in workers) / 1e9,
+            "after_s": sum(worker.after_ns for worker in workers) / 1e9,
             "batches": sum(worker.batches for worker in workers),
             "samples": sum(self.channel.counters[slot] for slot in range(COUNTERS)),
         }

@@ -53,7 +53,7 @@ class Worker:
     ) -> None:
         self.number = number
         self.inputs = predictor.inputs
-        self.predict_ns = self.postprocess_ns = self.harness_ns = self.batches = 0
+        self.predict_ns = self.postprocess_ns = self.harness_ns = self.after_ns = self.batches = 0
         self.complete: Callable[[list[loadgen.Response]], None] = _drop
         self._predictor = predictor
         self._predict = predictor.predict
@@ -99,7 +99,7 @@ class Worker:
     def begin_test(self) -> None:
         """From now on samples are completed to LoadGen, and the clocks count from zero."""
         self.complete = loadgen.complete
-        self.predict_ns = self.postprocess_ns = self.harness_ns = self.batches = 0
+        self.predict_ns = self.postprocess_ns = self.harness_ns = self.after_ns = self.batches = 0
         self._look_at, self._look_after_ns, self._last = 1, 0, None
 
     def outputs_of(self, indices: Sequence[int]) -> list[Array]:
@@ -138,6 +138,7 @@ class Worker:
         processed = perf_counter_ns()
         assert self._writer is not None, "warm_up makes the writer"
         self.complete(self._writer.write(rows, ids))
+        completed = perf_counter_ns()
         self.batches += 1
         self._last = (outputs, indices)
         if self.batches == self._look_at or processed > self._look_after_ns:
@@ -146,7 +147,9 @@ class Worker:
         self.postprocess_ns += processed - predicted
         self._counters[self.number] += len(ids)
         self._busy[self.number] = 0
-        self.harness_ns += gathered - start + perf_counter_ns() - processed
+        now = perf_counter_ns()
+        self.harness_ns += gathered - start + now - processed
+        self.after_ns += now - completed
 
     def check_last(self) -> None:
         """Raise RunError when the last outputs of the test were not what was promised."""

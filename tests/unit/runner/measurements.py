@@ -50,7 +50,7 @@ def a_measured(
         "complexity": {"parameters": 25_557_032, "multiply_adds": 4_089_184_256},
         "fingerprint": {"samples": 4, "sha256": "0123456789abcdef" * 4, "sketch": [[0.5, 1.0, -0.5]] * 4},
     }
-    cost = {"predict_s": 0.5, "postprocess_s": 0.25, "harness_s": 0.1, "batches": 50, "samples": 200}
+    cost = {"predict_s": 0.5, "postprocess_s": 0.25, "harness_s": 0.1, "after_s": 0.04, "batches": 50, "samples": 200}
     measured = {"event": "measured", "loaded": 8, "duration_s": 1.5, "cost": cost}
     log = LoadGenLog({**GOOD, "num_errors": len(errors), **values}, errors)
     return Measured(directory, log, prepared, measured)

@@ -88,7 +88,8 @@ class TestAnswers:
         case.worker.warm_up([0])
         case.worker.answer([1], [1])
         worker = case.worker
-        assert min(worker.predict_ns, worker.postprocess_ns, worker.harness_ns, worker.batches) > 0
+        assert min(worker.predict_ns, worker.postprocess_ns, worker.after_ns, worker.batches) > 0
+        assert worker.harness_ns > worker.after_ns
         worker.begin_test()
         assert (worker.predict_ns, worker.postprocess_ns, worker.harness_ns, worker.batches) == (0, 0, 0, 0)
         assert worker.complete is loadgen.complete
