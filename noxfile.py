@@ -24,6 +24,8 @@ NEEDED_BY_TESTS = {
     "mlharness-vision": ("mlharness-onnxruntime", "mlharness-tensorflow", "mlharness-torch"),
 }
 """Plugins whose tests run models of another plugin's framework."""
+LONG = ("mlharness-language", "mlharness-vision")
+"""Plugins whose tests take more than a minute: they run two at a time."""
 EXTRAS = {"mlharness-language": "test,origin", "mlharness-vision": "test,origin"}
 """Extras other than ``test`` alone that a plugin's own tests want."""
 ZOOS = {"mlharness-torch": "zoo,onnx"}
@@ -77,7 +79,8 @@ def plugins(session: nox.Session, plugin: str) -> None:
     needed = map(folder, NEEDED_BY_TESTS.get(plugin, ()))
     session.install(".", *needed, folder(plugin, EXTRAS.get(plugin, "test")), *tools("test"))
     session.chdir(ROOT / "plugins" / plugin)
-    session.run("python", "-m", "pytest", *session.posargs)
+    at_once = ("-n", "2", "--dist", "worksteal") if plugin in LONG and not session.posargs else ()
+    session.run("python", "-m", "pytest", *at_once, *session.posargs)
 
 
 @nox.session
