@@ -13,7 +13,9 @@ from mlharness.plugins import Plugins
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 PREFIX = "mlharness-"
-TAKEN = frozenset({"mlharness", "mxnet", "null", "onnxruntime", "pytorch", "tensorflow", "torch", "vision"})
+TAKEN = frozenset(
+    "ctranslate2 data language medical mlharness mxnet null onnxruntime pytorch speech tensorflow torch vision".split()
+)
 """Names of mlharness's own plugins and of the frameworks that they are for, whether or not they are installed here."""
 _SUFFIX = ".template"
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*\Z")

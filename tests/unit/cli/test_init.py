@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlharness.authoring.distribution import check_free, check_name, compatible_versions, render
+from mlharness.authoring.distribution import TAKEN, check_free, check_name, compatible_versions, render
 from mlharness.errors import UserError
 from mlharness.plugins import build_manager
 from tests.fakes import install_fakes
@@ -29,6 +29,11 @@ def test_the_example_is_what_init_writes() -> None:
     block = "MLH_BLOCK_PLUGINS=mlharness-example"
     remedy = f"write it anew: rm -r plugins/mlharness-example && {block} mlh init plugin example --output plugins"
     assert there == render("plugin", "example"), remedy
+
+
+def test_the_project_s_own_plugins_are_taken() -> None:
+    own = {folder.name.removeprefix("mlharness-") for folder in EXAMPLE.parent.iterdir() if folder.is_dir()}
+    assert own - TAKEN == {"example"}  # which is what is written
 
 
 def test_every_file_is_written_and_named(mlh: Mlh, tmp_path: Path) -> None:
