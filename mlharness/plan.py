@@ -39,6 +39,11 @@ class PlannedStep:
     plugin: str
     parameters: Mapping[str, Any]
 
+    @property
+    def published(self) -> bool:
+        """True for Python by the convention of the published manifests."""
+        return self.parameters.get("convention") == "published"
+
 
 @dataclass(frozen=True)
 class PlannedModel:

@@ -14,7 +14,10 @@ from mlharness.plugins import Plugins
 TEMPLATES = Path(__file__).parents[1] / "templates"
 PREFIX = "mlharness-"
 TAKEN = frozenset(
-    "ctranslate2 data language medical mlharness mxnet null onnxruntime pytorch speech tensorflow torch vision".split()
+    {
+        *("ctranslate2", "mxnet", "null", "onnxruntime", "pytorch", "tensorflow", "torch"),
+        *("data", "language", "medical", "mlharness", "speech", "vision"),
+    }
 )
 """Names of mlharness's own plugins and of the frameworks that they are for, whether or not they are installed here."""
 _SUFFIX = ".template"

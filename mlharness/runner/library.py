@@ -162,19 +162,13 @@ class SampleLibrary:
         return arrays
 
     def _read(self, index: int) -> Arrays:
-        try:
+        with self._naming(f"sample {index} of {self._called} cannot be read", f"on sample {index}"):
             return self._dataset.sample(index)
-        except RunError:
-            raise
-        except UserError as error:
-            raise RunError(f"sample {index} of {self._called} cannot be read: {error.message}", error.remedy) from error
-        except PLUGIN_RAISES as error:
-            raise RunError(f"{self._called} failed on sample {index}: {type(error).__name__}: {error}") from error
 
     def _claim(self, indices: Sequence[int]) -> None:
         """Tell a data set that asks for it which samples will be asked for."""
         if isinstance(self._dataset, LoadingDataSet):
-            with self._naming("load"):
+            with self._naming(f"{self._called} cannot load its samples", "to load its samples"):
                 self._dataset.load(indices)
             self._in_use = list(indices)
 
@@ -182,19 +176,20 @@ class SampleLibrary:
         """Tell it that they are no longer needed."""
         in_use, self._in_use = self._in_use, []
         if in_use and isinstance(self._dataset, LoadingDataSet):
-            with self._naming("unload"):
+            with self._naming(f"{self._called} cannot unload its samples", "to unload its samples"):
                 self._dataset.unload(in_use)
 
     @contextmanager
-    def _naming(self, what: str) -> Iterator[None]:
+    def _naming(self, wrong: str, failed: str) -> Iterator[None]:
+        """What the data set raises is a failed run: ``wrong`` when the user can mend it, else that it ``failed``."""
         try:
             yield
         except RunError:
             raise
         except UserError as error:
-            raise RunError(f"{self._called} cannot {what} its samples: {error.message}", error.remedy) from error
+            raise RunError(f"{wrong}: {error.message}", error.remedy) from error
         except PLUGIN_RAISES as error:
-            raise RunError(f"{self._called} failed to {what} its samples: {type(error).__name__}: {error}") from error
+            raise RunError(f"{self._called} failed {failed}: {type(error).__name__}: {error}") from error
 
 
 def check_arrays(arrays: Arrays, inputs: Sequence[TensorSpec], index: int) -> None:

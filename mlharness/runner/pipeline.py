@@ -114,7 +114,7 @@ def step_failure(stage: str, step: str, plugin: str, where: str, error: BaseExce
 
 def opens_samples(plan: RunPlan) -> bool:
     """True when preprocessing opens the samples itself, as Python of the published manifests does."""
-    return bool(plan.preprocess) and plan.preprocess[0].parameters.get("convention") == "published"
+    return bool(plan.preprocess) and plan.preprocess[0].published
 
 
 def bind(plan: RunPlan, catalog: Catalog, namespace: types.ModuleType | None = None) -> tuple[Pipeline, Pipeline]:

@@ -106,4 +106,4 @@ def is_ragged(rows: Array | Sequence[Array]) -> bool:
 
 def answers_freely(plan: RunPlan) -> bool:
     """True when the responses are what Python of the published manifests returned: float32 of any length."""
-    return bool(plan.postprocess) and plan.postprocess[-1].parameters.get("convention") == "published"
+    return bool(plan.postprocess) and plan.postprocess[-1].published
