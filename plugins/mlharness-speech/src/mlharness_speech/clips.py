@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from mlharness.errors import UserError, did_you_mean
+from mlharness.errors import UserError
+from mlharness.file_items import ItemForm, file_sample
 from mlharness.options import resolve_options
-from mlharness.providers import Arrays, Option
+from mlharness.providers import Arrays
 
-OPTIONS = (Option("items", "array", "A list of {file: URI or path, text: what is said}.", required=True),)
-_WHAT = "data-set kind 'speech'"
-_SHAPE_OF_ITEM = "Write it as {file: URI or path, text: what is said}."
+FORM = ItemForm("speech", "text", "what is said", lambda value: isinstance(value, str) and bool(value.strip()))
+OPTIONS = (FORM.option,)
 
 
 @dataclass(frozen=True)
@@ -48,10 +46,7 @@ class Clips:
     def sample(self, index: int) -> Arrays:
         """The file's bytes, uint8 [bytes]. Raises UserError when the file cannot be read any more."""
         item = self.items[index]
-        try:
-            return (np.fromfile(item.path, dtype=np.uint8),)
-        except OSError as error:
-            raise UserError(f"sound {item.file!r} cannot be read: {error}", "Do not change files in a run.") from error
+        return file_sample(item.path, f"sound {item.file!r}")
 
     def label(self, index: int) -> str:
         """What is said, as the data set writes it."""
@@ -80,23 +75,5 @@ def open_clips(options: Mapping[str, Any], count: int | None, locate: Callable[[
     Raises:
         UserError: no items, an item that is not {file, text}, or a file that ``locate`` cannot find.
     """
-    items = resolve_options(_WHAT, OPTIONS, options)["items"]
-    checked = [check_item(position, item) for position, item in enumerate(items)]
-    chosen = checked if count is None else checked[:count]
-    if not chosen:
-        raise UserError(f"{_WHAT}: items has nothing to use", "List at least one {file, text}, and ask for one.")
-    return Clips(tuple(Clip(file, locate(file), text) for file, text in chosen))
-
-
-def check_item(position: int, item: object) -> tuple[str, str]:
-    """File and text of one entry of ``items``. Raises UserError naming the entry, counted from 0."""
-    where = f"{_WHAT}: items[{position}]"
-    if not isinstance(item, Mapping):
-        raise UserError(f"{where} is {item!r}", _SHAPE_OF_ITEM)
-    for key in item:
-        if key not in ("file", "text"):
-            raise UserError(f"{where} has no key {key!r}", did_you_mean(str(key), ("file", "text")))
-    for key in ("file", "text"):
-        if not isinstance(item.get(key), str) or not item[key].strip():
-            raise UserError(f"{where}: {key} is {item.get(key)!r}", _SHAPE_OF_ITEM)
-    return item["file"], item["text"]
+    items = FORM.choose(resolve_options("data-set kind 'speech'", OPTIONS, options)["items"], count)
+    return Clips(tuple(Clip(file, locate(file), text) for file, text in items))

@@ -7,9 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from mlharness.errors import UserError
+from mlharness.file_items import file_sample
 from mlharness.providers import Arrays
 
 OPENERS = 8
@@ -46,10 +45,7 @@ class ImageFiles:
     def sample(self, index: int) -> Arrays:
         """The file's bytes, uint8 [bytes]. Raises UserError when the file cannot be read any more."""
         item = self.items[index]
-        try:
-            return (np.fromfile(item.path, dtype=np.uint8),)
-        except OSError as error:
-            raise UserError(f"{item} cannot be read: {error}", "Do not change files in a run.") from error
+        return file_sample(item.path, str(item))
 
     def label(self, index: int) -> int | None:
         """The class of one image, None when nobody gives one."""
