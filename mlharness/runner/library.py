@@ -57,6 +57,8 @@ class SampleLibrary:
         self._slot_of: list[int] = []  # the same as a list, which answers for one sample in a fifth of the time
         self._columns: list[Array] = []
         self._rows: list[Arrays | None] = []
+        self._alone: dict[int, dict[str, Array]] = {}
+        """Each sample as a batch of its own, made beforehand: making it takes as long as a small model's operator."""
 
     def expect(self, inputs: Sequence[TensorSpec]) -> None:
         """Say what is to be held: the model's inputs, in the order in which preprocessing returns its arrays."""
@@ -80,11 +82,13 @@ class SampleLibrary:
         self._load_rest(indices)
         if self.ragged:
             self._leave_columns()
+        else:
+            self._alone = {index: self._slice(slot) for slot, index in enumerate(indices)}
 
     def unload(self, indices: Sequence[int]) -> None:
         """Forget the loaded samples."""
         self._slots[:] = -1
-        self._columns, self._rows, self.ragged = [], [], False
+        self._columns, self._rows, self._alone, self.ragged = [], [], {}, False
         self._release()
 
     def gather(self, indices: Sequence[int], buffers: Sequence[Array]) -> dict[str, Array]:
@@ -94,9 +98,7 @@ class SampleLibrary:
         long as the batch), which belong to the calling worker.
         """
         if len(indices) == 1:
-            slot = self._slot_of[indices[0]]
-            assert slot >= 0, f"sample {indices[0]} is not loaded"
-            return {name: column[slot : slot + 1] for name, column in zip(self.names, self._columns, strict=True)}
+            return self._alone[indices[0]].copy()  # the caller may do with it as it likes
         slots = self._slots[indices]
         first, count = int(slots[0]), len(indices)
         assert slots.min() >= 0, f"samples {[index for index in indices if self._slot_of[index] < 0]} are not loaded"
@@ -122,6 +124,9 @@ class SampleLibrary:
         """A batch of ragged samples of equal shapes, which no buffer fits; called in the place of :meth:`gather`."""
         columns = zip(*(self._row(index) for index in indices), strict=True)
         return {name: np.stack(column) for name, column in zip(self.names, columns, strict=True)}
+
+    def _slice(self, slot: int) -> dict[str, Array]:
+        return {name: column[slot : slot + 1] for name, column in zip(self.names, self._columns, strict=True)}
 
     def _row(self, index: int) -> Arrays:
         slot = self._slot_of[index]

@@ -77,24 +77,24 @@ class Pipeline:
         context = self.context(indices)
         for step in self.steps:
             try:
-                arrays = self._batch_step(step, arrays, context, len(indices))
+                found = step.call(arrays, context) if step.batch else on_each(step, arrays, context, len(indices))
+                arrays = found if isinstance(found, tuple) else (found,)
             except PLUGIN_RAISES as error:
                 raise step_failure(self.stage, step.name, step.plugin, f"samples {list(indices)[:8]}", error) from error
         return arrays[0] if len(arrays) == 1 else list(arrays)
 
-    @staticmethod
-    def _batch_step(step: BoundStep, arrays: Arrays, context: Context, count: int) -> Arrays:
-        if step.batch:
-            return as_tuple(step.call(arrays, context))
-        indices = context["sample_indices"]
-        rows = [
-            as_tuple(step.call(tuple(array[row] for array in arrays), {**context, "sample_indices": [indices[row]]}))
-            for row in range(count)
-        ]
-        columns = list(zip(*rows, strict=True))
-        if len(columns) == 1 and len({np.shape(row) for row in columns[0]}) > 1:
-            return columns[0]  # one array per sample
-        return tuple(np.stack(column) for column in columns)
+
+def on_each(step: BoundStep, arrays: Arrays, context: Context, count: int) -> Arrays:
+    """A step that takes one sample, on each sample of a batch; arrays of several shapes come back one per sample."""
+    indices = context["sample_indices"]
+    rows = [
+        as_tuple(step.call(tuple(array[row] for array in arrays), {**context, "sample_indices": [indices[row]]}))
+        for row in range(count)
+    ]
+    columns = list(zip(*rows, strict=True))
+    if len(columns) == 1 and len({np.shape(row) for row in columns[0]}) > 1:
+        return columns[0]
+    return tuple(np.stack(column) for column in columns)
 
 
 def as_tuple(result: Arrays | Array) -> Arrays:

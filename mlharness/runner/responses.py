@@ -32,17 +32,22 @@ class FixedWriter:
         size = self._dtype.itemsize * math.prod(self._row)
         start = self._buffer.ctypes.data
         self._responses = loadgen.make_responses([start + row * size for row in range(batch_size)], size)
-        self._one = self._responses[:1]
+        self._resize(1)
 
     def write(self, rows: Array | Sequence[Array], ids: Sequence[int]) -> list[loadgen.Response]:
-        count = len(ids)
+        if len(ids) != self._count:
+            self._resize(len(ids))
         # Assigning would silently repeat a single row over the batch, so the shape is compared first.
-        if not isinstance(rows, np.ndarray) or rows.shape != (count, *self._row) or rows.dtype != self._dtype:
-            raise RunError(describe_mismatch(rows, count, self._dtype, self._row))
-        self._buffer[:count] = rows
-        responses = self._one if count == 1 else self._responses[:count]
-        loadgen.name_responses(responses, ids)
-        return responses
+        if not isinstance(rows, np.ndarray) or rows.shape != self._shape or rows.dtype != self._dtype:
+            raise RunError(describe_mismatch(rows, self._count, self._dtype, self._row))
+        self._rows[...] = rows
+        loadgen.name_responses(self._current, ids)
+        return self._current
+
+    def _resize(self, count: int) -> None:
+        """Make ready for batches of this size, which seldom changes."""
+        self._count, self._shape = count, (count, *self._row)
+        self._rows, self._current = self._buffer[:count], self._responses[:count]
 
 
 class RaggedWriter:
