@@ -26,6 +26,7 @@ from mlharness.runner.job import Calibration, Job
 from mlharness.search import PATIENCE_S, Found, find_rate, trial_seconds
 from mlharness.supervise import Watch
 from mlharness.system import describe_system
+from mlharness.tracing import TraceWish, trace_run
 
 
 @dataclass
@@ -219,6 +220,25 @@ def score(run: Run) -> None:
     run.findings.score = supervise.run(job, run.watch(), run.runner_log, run.plan.host.interpreter).one("scored")
 
 
+def trace(run: Run) -> None:
+    """A second, shorter, traced run of the same plan; whatever becomes of it, what was measured before stays."""
+    choices = run.request.choices
+    if choices.trace:
+        found, wish = run.findings, TraceWish(choices.trace, choices.trace_every, choices.trace_first)
+        sized = found.tests[0].calibration if found.tests else None
+        watch = replace(run.watch("traced: "), said=lambda message: None)
+        found.trace = trace_run(
+            plan_as_measured(run), wish, run.directory, watch, run.runner_log, sized, found.performance
+        )
+
+
+def plan_as_measured(run: Run) -> RunPlan:
+    """The plan with the rate that a search found for Server."""
+    if run.findings.performance is None or run.plan.test.scenario != "Server":
+        return run.plan
+    return run.plan.with_test(target_qps=run.findings.performance.settings["server_target_qps"])
+
+
 def compare_with_earlier(run: Run) -> None:
     """A warning when the model's outputs are not those of the first run of the same request."""
     known = (run.findings.latest or {}).get("fingerprint")
@@ -235,6 +255,7 @@ STEPS: tuple[Callable[[Run], None], ...] = (
     measure_accuracy,
     check_model,
     score,
+    trace,
 )
 
 

@@ -42,3 +42,6 @@ class Choices:
     trust: bool = False
     allow_http: bool = False
     stall_timeout_s: float | None = None
+    trace: tuple[str, ...] = ()
+    trace_every: int = 1
+    trace_first: int = 0

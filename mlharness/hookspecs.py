@@ -21,6 +21,7 @@ from mlharness.registrars import (
     MetricRegistrar,
     SourceRegistrar,
     StepRegistrar,
+    TracerRegistrar,
 )
 
 HOOK_API = 1
@@ -52,6 +53,11 @@ def mlh_register_metrics(registrar: MetricRegistrar) -> None:
 @hookspec
 def mlh_register_sources(registrar: SourceRegistrar) -> None:
     """Provide URL schemes that model and data files come from: call ``registrar.source(...)`` for each."""
+
+
+@hookspec
+def mlh_register_tracers(registrar: TracerRegistrar) -> None:
+    """Provide sources of spans for ``--trace``: call ``registrar.tracer(...)`` for each."""
 
 
 @hookspec

@@ -11,7 +11,7 @@ from mlharness import rundir, supervise
 from mlharness.errors import RunError
 from mlharness.loadgen_log import DETAIL_LOG, LoadGenLog, read_log
 from mlharness.plan import RunPlan
-from mlharness.runner.job import Calibration, Job, Message
+from mlharness.runner.job import Calibration, Job, Message, TraceJob
 
 _LAST_KEY = {"performance": "num_errors", "accuracy": "power_end"}
 """What LoadGen writes last, or nearly so, into the detail log of each mode."""
@@ -51,6 +51,7 @@ def measure(
     runner_log: Path,
     accuracy: bool = False,
     calibration: Calibration | None = None,
+    trace: TraceJob | None = None,
 ) -> Measured:
     """Run one LoadGen test.
 
@@ -61,6 +62,7 @@ def measure(
         runner_log: file to which the runner's output is appended.
         accuracy: LoadGen's accuracy mode instead of its performance mode.
         calibration: taken instead of a new one.
+        trace: makes it a traced test.
 
     Raises:
         UserError, RunError: see :func:`mlharness.supervise.run`, and :func:`check_log`.
@@ -73,6 +75,7 @@ def measure(
         accuracy=accuracy,
         calibration=calibration,
         stall_timeout_s=plan.host.stall_timeout_s,
+        trace=trace,
     )
     reader = LogReader(directory / DETAIL_LOG)
     outcome = supervise.run(job, reader.watch(watch), runner_log, plan.host.interpreter)

@@ -86,12 +86,16 @@ class Predictor(Protocol):
         ...
 
     def close(self) -> Sequence[Any]:
-        """Free the device; return framework-level spans when the load asked for a trace, else nothing."""
+        """Free the device; return :class:`~mlharness.trace.spans.Spans` when the load was given a tracer, else none."""
         ...
 
 
 class LoadPredictor(Protocol):
-    """``load(model, device, options, trace=None)`` makes a predictor; raises UserError for what a user can mend."""
+    """``load(model, device, options, trace=None)`` makes a predictor; raises UserError for what a user can mend.
+
+    ``trace`` is the opened :class:`Tracer` of this framework's own level, where its plugin provides one and the user
+    asked for that level: a framework that must be told beforehand that it is going to be traced is told by it.
+    """
 
     def __call__(self, model: Model, device: str, options: Mapping[str, Any], trace: Any = None) -> Predictor: ...
 
@@ -272,6 +276,66 @@ class SourceProvider:
     formats: tuple[str, ...] = ()
     md5: bool = False
     fetch_over_http: Callable[[str, str | None, Callable[[int, int], None]], Path] | None = None
+
+
+@dataclass(frozen=True)
+class TraceRequest:
+    """What a tracer is told: the levels asked for, a folder of its own for what it writes, and what is going to run.
+
+    ``every`` and ``first`` are the user's ``--trace-sample``: every so many queries are kept, and no more than the
+    first so many (0: no limit). A tracer may heed them; what it records beyond is dropped afterwards.
+    """
+
+    levels: tuple[str, ...]
+    folder: Path
+    framework: str
+    device: str
+    options: Mapping[str, Any]
+    instances: int
+    threads: int
+    every: int = 1
+    first: int = 0
+
+
+class Tracer(Protocol):
+    """One source of spans or readings, in the traced run's process. All calls come from its main thread.
+
+    What any of them raises marks the level as broken, with the reason, and never ends the run. ``begin`` and ``end``
+    stand around LoadGen's test, which begins after the predictors have been loaded and warmed up.
+    """
+
+    def start(self) -> None:
+        """Before the predictors are loaded."""
+        ...
+
+    def begin(self) -> None:
+        """Right before LoadGen's test."""
+        ...
+
+    def end(self) -> None:
+        """Right after it."""
+        ...
+
+    def collect(self) -> Any:
+        """After the predictors were closed: :class:`~mlharness.trace.spans.Spans`, or a sequence of them."""
+        ...
+
+
+@dataclass(frozen=True)
+class TracerProvider:
+    """A source of spans or readings of one level.
+
+    ``open(request)`` makes a :class:`Tracer`; it is called in the runner of a traced run only. ``framework``: only
+    for runs on that framework. ``unavailable(request)`` says in a short sentence why this machine, or this framework,
+    cannot give what the source reads (empty: it can); it, too, is called in the runner.
+    """
+
+    name: str
+    level: str
+    open: Callable[[TraceRequest], Tracer]
+    doc: str
+    framework: str = ""
+    unavailable: Callable[[TraceRequest], str] = lambda request: ""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,11 @@ from mlharness.providers import (
     SourceProvider,
     StepFunction,
     StepProvider,
+    Tracer,
+    TraceRequest,
+    TracerProvider,
 )
+from mlharness.trace.levels import LEVELS
 
 P = TypeVar("P")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.+-]*\Z")
@@ -95,10 +99,19 @@ class Catalog:
     metrics: Shelf[MetricProvider] = field(default_factory=lambda: Shelf("metric"))
     sources: Shelf[SourceProvider] = field(default_factory=lambda: Shelf("source"))
     manifests: Shelf[ManifestFolder] = field(default_factory=lambda: Shelf("manifest folder"))
+    tracers: Shelf[TracerProvider] = field(default_factory=lambda: Shelf("tracer"))
 
     def shelves(self) -> Sequence[Shelf[object]]:
         """Every shelf, in the order in which they are shown."""
-        return (self.frameworks, self.datasets, self.steps, self.metrics, self.sources, self.manifests)  # type: ignore[return-value]  # shelves are only read here
+        return (
+            self.frameworks,
+            self.datasets,
+            self.steps,
+            self.metrics,
+            self.sources,
+            self.manifests,
+            self.tracers,
+        )  # type: ignore[return-value]  # shelves are only read here
 
     def absorb(self, other: Catalog) -> None:
         """Take over all that another catalog holds."""
@@ -206,6 +219,28 @@ class SourceRegistrar(_Registrar):
         """Provide a URL scheme; see :class:`~mlharness.providers.SourceProvider`."""
         check_callable(provider.scheme, locate=provider.locate)
         self.catalog.sources.add(self.plugin, provider.scheme, provider)
+
+
+class TracerRegistrar(_Registrar):
+    """Given to ``mlh_register_tracers``."""
+
+    def tracer(
+        self,
+        name: str,
+        *,
+        level: str,
+        open: Callable[[TraceRequest], Tracer],  # noqa: A002  # the field's verb
+        doc: str,
+        framework: str = "",
+        unavailable: Callable[[TraceRequest], str] = lambda request: "",
+    ) -> None:
+        """Provide a source of spans; see :class:`~mlharness.providers.TracerProvider`."""
+        check_callable(name, open=open, unavailable=unavailable)
+        if level not in LEVELS:
+            raise PluginError(f"tracer {name!r}: {level!r} is no level", did_you_mean(level, LEVELS))
+        if not doc.strip():
+            raise PluginError(f"tracer {name!r} has no doc", "Say in one sentence what it reads.")
+        self.catalog.tracers.add(self.plugin, name, TracerProvider(name, level, open, doc, framework, unavailable))
 
 
 class ManifestRegistrar(_Registrar):

@@ -34,6 +34,7 @@ class Findings:
     score: Mapping[str, Any] | None = None
     null_floor_us: float | None = None
     quality: dict[str, Any] | None = None
+    trace: dict[str, Any] | None = None
     trials: list[dict[str, Any]] = field(default_factory=list)
     search_note: str = ""
     warnings: list[str] = field(default_factory=list)
@@ -97,6 +98,7 @@ def make_result(
         "harness": describe_harness(plan, shown, findings.null_floor_us),
         "calibration": describe_calibration(findings),
         "quality": findings.quality if shown else None,
+        "trace": findings.trace,
         "system": summarise_system(system),
         "started": started,
         "finished": finished,

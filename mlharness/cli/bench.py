@@ -77,6 +77,12 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         help="Run again when the host was so disturbed that the grade is worse.",
     ),
     click.option("--attempts", type=_AT_LEAST_1, default=3, show_default=True, help="Most runs for --require-quality."),
+    click.option(
+        "--trace",
+        metavar="LEVELS",
+        help="Trace a second, shorter run: levels joined by commas, or full.",
+    ),
+    click.option("--trace-sample", metavar="N", help="Keep every Nth query of the trace; first:N the first N."),
     click.option("--label", "labels", metavar="K=V", multiple=True, help="Note on the result; can be repeated."),
     click.option(
         "--option",
@@ -144,9 +150,14 @@ def _choices(
     target_latency: float | None,
     duration: float | None,
     stall_timeout: float | None,
+    trace: str | None,
+    trace_sample: str | None,
     **same: Any,
 ) -> Choices:
     from mlharness.choices import Choices
+    from mlharness.trace.levels import parse_levels, parse_sample
+
+    every, first = parse_sample(trace_sample)
 
     return Choices(
         labels=dict(_label(text) for text in labels),
@@ -155,6 +166,9 @@ def _choices(
         target_latency_ms=target_latency,
         duration_s=duration,
         stall_timeout_s=stall_timeout,
+        trace=parse_levels(trace) if trace else (),
+        trace_every=every,
+        trace_first=first,
         **same,
     )
 

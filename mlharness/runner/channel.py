@@ -11,6 +11,7 @@ import mmap
 import os
 import sys
 import threading
+import time
 import traceback
 from contextlib import suppress
 from typing import Any
@@ -35,6 +36,8 @@ class Channel:
         self._lock = threading.Lock()
         self.counters, self.busy = shared_views(counters)
         self.phase_name = "start"
+        self.phases: list[tuple[str, int]] = [("start", time.monotonic_ns())]
+        """Every phase so far, and when it began, on the monotonic clock."""
 
     def send(self, event: str, **fields: Any) -> None:
         """Send one message to the parent."""
@@ -56,6 +59,7 @@ class Channel:
         When nothing counts and nothing is said for ``stall_s`` seconds, the parent takes this runner for stalled.
         """
         self.phase_name = name
+        self.phases.append((name, time.monotonic_ns()))
         self.reset()
         self.send("phase", name=name, detail=detail, expected_s=expected_s, total=total, stall_s=stall_s)
 

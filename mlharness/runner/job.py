@@ -32,13 +32,24 @@ class FetchJob:
 
 
 @dataclass(frozen=True)
+class TraceJob:
+    """A traced test: which levels, where the tracers' files go, and which queries are kept, see ``TraceRequest``."""
+
+    levels: tuple[str, ...]
+    folder: str
+    every: int = 1
+    first: int = 0
+
+
+@dataclass(frozen=True)
 class Job:
     """One runner's work.
 
     ``accuracy`` chooses LoadGen's mode; ``calibration`` is taken instead of a new one when given (trials of a rate
     search, retries); ``blocked`` are the plugins that the parent blocked; ``stall_timeout_s`` is how long the parent
     waits for a sign of life in any phase, None for each phase's own limit; ``outputs``, for *inspect*, is the ``.npz``
-    file into which the model's outputs on the first ``samples`` of the data set are written.
+    file into which the model's outputs on the first ``samples`` of the data set are written; ``trace`` makes the test a
+    traced one.
     """
 
     verb: Verb
@@ -51,6 +62,7 @@ class Job:
     stall_timeout_s: float | None = None
     outputs: str = ""
     samples: int = 0
+    trace: TraceJob | None = None
 
     def need_plan(self) -> RunPlan:
         """The plan, for the verbs that cannot do without one."""

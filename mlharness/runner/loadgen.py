@@ -194,6 +194,7 @@ def run_test(
     counts: tuple[int, int],
     directory: Path,
     audit_conf: str,
+    trace: bool = False,
 ) -> None:
     """One LoadGen test; returns when it is over and the logs are written into ``directory``.
 
@@ -205,12 +206,13 @@ def run_test(
         counts: samples in the data set, and in the performance set.
         directory: where LoadGen's files go.
         audit_conf: MLPerf's audit.config, or empty.
+        trace: let LoadGen write its own trace, a line per sample, which can be the bottleneck of a run.
     """
     directory.mkdir(parents=True, exist_ok=True)
     log = lg.LogSettings()
     log.log_output.outdir = str(directory)
     log.log_output.copy_summary_to_stdout = False
-    log.enable_trace = False  # a line per query, which can be the bottleneck of the run
+    log.enable_trace = trace
     sut = lg.ConstructFastSUT(issue, lambda: None)
     qsl = lg.ConstructQSL(*counts, load, unload)
     try:

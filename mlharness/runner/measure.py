@@ -23,7 +23,7 @@ from mlharness.runner.fingerprint import fingerprint
 from mlharness.runner.job import Calibration, Job
 from mlharness.runner.library import SampleLibrary, check_memory
 from mlharness.runner.opening import labels_of, load_predictor, open_dataset
-from mlharness.runner.pipeline import bind, opens_samples
+from mlharness.runner.pipeline import Pipeline, bind, opens_samples
 from mlharness.runner.worker import Worker
 from mlharness.tensors import settle
 
@@ -67,16 +67,17 @@ class Measurement:
         threads = len(self.plan.host.cores)
         raw = not opens_samples(self.plan)
         self.library = SampleLibrary(self.dataset, self._preprocess, threads, self._sample_loaded, called, raw)
-
-        def make_worker(number: int) -> Worker:
-            predictor = load_predictor(self.framework, self.plan)
-            return Worker(
-                number, predictor, self.library, self._postprocess, self.plan, self.channel.counters, self.channel.busy
-            )
-
-        self.executor: Executor = make_executor(self.plan, self.library, make_worker, self.channel.fail)
+        self.executor: Executor = make_executor(self.plan, self.library, self.make_worker, self.channel.fail)
         found = self.executor.workers[0].inputs
         self.library.expect(settle(self.plan.model.inputs, found) or found)
+
+    def make_worker(self, number: int) -> Worker:
+        """The worker of an instance, on the thread that calls this."""
+        return Worker(number, load_predictor(self.framework, self.plan), *self.parts())
+
+    def parts(self) -> tuple[SampleLibrary, Pipeline, RunPlan, memoryview, memoryview]:
+        """What every worker has in common."""
+        return self.library, self._postprocess, self.plan, self.channel.counters, self.channel.busy
 
     def warm_up(self) -> Sequence[int]:
         """Load a few samples and answer them to nobody; returns their indices.
@@ -106,21 +107,29 @@ class Measurement:
     def run(self, settings: Any) -> None:
         """LoadGen's test."""
         counts = (len(self.dataset), self.performance_samples)
-        self.executor.each(Worker.begin_test)
+        self.executor.each(lambda worker: worker.begin_test())
         gc.collect()
         gc.freeze()
         gc.disable()
         try:
-            loadgen.run_test(
-                settings, self.executor.issue, self._load_samples, self._unload_samples, counts,
-                Path(self.job.directory), self.plan.host.audit_conf,
-            )  # fmt: skip
+            self.test(settings, counts)
         finally:
             gc.enable()
         self.duration_s = perf_counter() - self._began
         self.executor.finish()
         for worker in self.executor.workers:
             worker.check_last()
+
+    def test(self, settings: Any, counts: tuple[int, int], issue: loadgen.Issue | None = None) -> None:
+        """The very test; ``issue`` stands before the executor's own."""
+        loadgen.run_test(
+            settings, issue or self.executor.issue, self._load_samples, self._unload_samples, counts,
+            Path(self.job.directory), self.plan.host.audit_conf, trace=self.job.trace is not None,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Close the predictors, and end their threads."""
+        self.executor.close()
 
     def harness_cost(self) -> dict[str, float]:
         """What the workers' clocks added up: totals in seconds, and the samples that they completed."""
@@ -168,7 +177,7 @@ def measure(job: Job, plugins: Plugins, channel: Channel) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     plan = job.need_plan()
     channel.phase("load", f"{plan.framework.name} on {plan.framework.device}", stall_s=PATIENT_S)
-    work = Measurement(job, plugins, channel)
+    work = measurement(job, plugins, channel)
     work.load()
     channel.phase("warmup")
     samples = work.warm_up()
@@ -195,8 +204,17 @@ def measure(job: Job, plugins: Plugins, channel: Channel) -> None:
     work.library.unload(samples)
     work.run(settings)
     cost = work.harness_cost()
-    work.executor.close()
+    work.close()
     channel.send("measured", loaded=work.loaded, duration_s=work.duration_s, cost=cost)
+
+
+def measurement(job: Job, plugins: Plugins, channel: Channel) -> Measurement:
+    """A plain measurement, which holds no code of tracing, or a traced one."""
+    if job.trace is None:
+        return Measurement(job, plugins, channel)
+    from mlharness.runner.traced import TracedMeasurement
+
+    return TracedMeasurement(job, plugins, channel)
 
 
 def stall_limit(plan: RunPlan, calibration: Calibration) -> float:

@@ -17,7 +17,7 @@ from mlharness.manifest.located import KeyPath
 from mlharness.manifest.place import find_text, place
 from mlharness.plan import RunPlan
 from mlharness.plugins import Plugins
-from mlharness.providers import DataSet, FrameworkProvider, Model, Predictor, TensorSpec
+from mlharness.providers import DataSet, FrameworkProvider, Model, Predictor, TensorSpec, Tracer
 from mlharness.runner.paths import Paths
 from mlharness.runner.pipeline import opens_samples
 from mlharness.tensors import described, own_names
@@ -122,8 +122,12 @@ def blaming(plugin: str, what: str) -> Iterator[None]:
         ) from error
 
 
-def load_predictor(framework: FrameworkProvider, plan: RunPlan) -> Predictor:
-    """One predictor for a plan. Raises UserError when the installed framework or the model is not what it asks for."""
+def load_predictor(framework: FrameworkProvider, plan: RunPlan, trace: Tracer | None = None) -> Predictor:
+    """One predictor for a plan, watched by the framework's own tracer if there is one.
+
+    Raises:
+        UserError: the installed framework, or the model, is not what the plan asks for.
+    """
     with blaming(plan.framework.plugin, f"asking {framework.name} for its version"):
         check_version(framework, plan.framework.version)
     model = Model(
@@ -137,7 +141,7 @@ def load_predictor(framework: FrameworkProvider, plan: RunPlan) -> Predictor:
     if framework.threads and options.get(framework.threads) is None:
         options[framework.threads] = plan.host.threads
     with blaming(plan.framework.plugin, f"loading {plan.model.name}"):
-        predictor = framework.load(model, plan.framework.device, options)
+        predictor = framework.load(model, plan.framework.device, options, trace)
     check_tensors("inputs", predictor.inputs, plan.model.inputs, plan.model.name)
     check_tensors("outputs", predictor.outputs, plan.model.outputs, plan.model.name)
     return predictor

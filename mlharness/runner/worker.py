@@ -71,6 +71,8 @@ class Worker:
         """Forms of outputs that have been checked and found as promised."""
         self._look_at, self._look_after_ns = 1, 0
         self._last: tuple[list[Array], Sequence[int]] | None = None
+        self.spans: Sequence[Any] = ()
+        """What the predictor gave when it was closed."""
 
     @property
     def outputs(self) -> Sequence[TensorSpec]:
@@ -180,7 +182,7 @@ class Worker:
     def close(self) -> None:
         """Close the predictor."""
         with blaming(self._plan.framework.plugin, f"closing instance {self.number}"):
-            self._predictor.close()
+            self.spans = self._predictor.close()
 
     def _check_form(self, outputs: list[Array], indices: Sequence[int]) -> None:
         """As :meth:`_check`, but for the values; what is as promised is not looked at again."""
