@@ -28,6 +28,7 @@ _PROVIDER_HOOKS: tuple[tuple[str, Callable[[Catalog, str], Any]], ...] = (
     ("mlh_register_steps", registrars.StepRegistrar),
     ("mlh_register_metrics", registrars.MetricRegistrar),
     ("mlh_register_sources", registrars.SourceRegistrar),
+    ("mlh_register_tracers", registrars.TracerRegistrar),
     ("mlh_register_manifests", registrars.ManifestRegistrar),
 )
 

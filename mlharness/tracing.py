@@ -29,6 +29,10 @@ TRACED_S = 2.0
 """How long a traced test lasts, unless the measured one is shorter: profilers keep some events for each operator."""
 LOGS = "loadgen"
 """Where LoadGen's files of the traced test go, within the trace's folder."""
+NOTHING: Mapping[str, Any] = {
+    "sources": [], "counts": {}, "queries": 0, "dropped": 0, "clock": None, "placed": {},
+}  # fmt: skip
+"""What a trace of which nothing could be read holds."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def trace_run(
         traced = measure(shortened(plan), folder / LOGS, watch, runner_log, calibration=calibration, trace=job)
     except (RunError, UserError, OSError) as error:
         failure = f"the traced run failed: {error}"
-    document: dict[str, Any] = {"levels": {}, "sources": [], "queries": 0, "dropped": 0, "failure": failure}
+    document: dict[str, Any] = {**NOTHING, "failure": failure}
     try:
         document |= assemble(directory, wish)
     except (RunError, UserError, OSError, ValueError) as error:

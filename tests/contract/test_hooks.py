@@ -17,7 +17,7 @@ from mlharness import hookimpl, hookspecs
 from mlharness.observers import Observers
 from mlharness.payloads import PhaseStarted, Progress, RunFinished, RunStarted
 from mlharness.plugins import Plugins, build_manager
-from mlharness.providers import Model, Option, ResponseSpec, Score, SourceProvider, TensorSpec
+from mlharness.providers import Model, Option, ResponseSpec, Score, SourceProvider, TensorSpec, TraceRequest
 from mlharness.registrars import Registered, Shelf
 from mlharness.testing import run_with_loadgen
 
@@ -109,6 +109,18 @@ def test_register_sources(plugin: ModuleType) -> None:
     assert (found.name, found.provider.digest_required) == ("mine", True)
 
 
+def test_register_tracers(plugin: ModuleType) -> None:
+    def mlh_register_tracers(registrar: Any) -> None:
+        registrar.tracer(
+            "mine", level="library", open=lambda request: request, doc="Reads nothing.", framework="onnxruntime"
+        )
+
+    provider = only(implement(plugin, mlh_register_tracers).catalog.tracers).provider
+    request = TraceRequest(("library",), Path(), "onnxruntime", "cpu", {}, 1, 1)
+    assert provider.open(request) is request
+    assert (provider.level, provider.framework, provider.unavailable(request)) == ("library", "onnxruntime", "")
+
+
 def test_register_manifests(plugin: ModuleType, tmp_path: Path) -> None:
     def mlh_register_manifests(registrar: Any) -> None:
         registrar.folder(tmp_path)
@@ -155,6 +167,7 @@ HOOKS: dict[str, Callable[..., None]] = {
     "mlh_register_steps(registrar: StepRegistrar) -> None": test_register_steps,
     "mlh_register_metrics(registrar: MetricRegistrar) -> None": test_register_metrics,
     "mlh_register_sources(registrar: SourceRegistrar) -> None": test_register_sources,
+    "mlh_register_tracers(registrar: TracerRegistrar) -> None": test_register_tracers,
     "mlh_register_manifests(registrar: ManifestRegistrar) -> None": test_register_manifests,
     "mlh_on_run_started(run: RunStarted) -> None": test_on_run_started,
     "mlh_on_phase_started(phase: PhaseStarted) -> None": test_on_phase_started,
