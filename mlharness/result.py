@@ -149,6 +149,7 @@ def standing_warnings(plan: RunPlan, findings: Findings, shown: Measured | None)
         warnings.append(f"--count {plan.dataset.count}: the data set has {used} samples, and all are used")
     if plan.test.rules == "mlperf" and plan.dataset.count is not None:
         warnings.append(f"--count {plan.dataset.count}: MLPerf's rules ask for the whole data set")
+    warnings += (findings.latest or {}).get("remarks", [])
     return warnings + version_warnings(plan, (findings.latest or {}).get("framework_version"))
 
 

@@ -44,6 +44,8 @@ class SampleLibrary:
         self.ragged = False
         self.sample_bytes = 0
         """What the first of the loaded samples takes."""
+        self.sample_shapes: tuple[tuple[int, ...], ...] = ()
+        """The shapes of its arrays."""
         self._dataset = dataset
         self._pipeline = pipeline
         self._inputs: tuple[TensorSpec, ...] = ()
@@ -71,6 +73,7 @@ class SampleLibrary:
         self._claim(indices)
         first = self._prepare(indices[0])
         self.sample_bytes = sum(array.nbytes for array in first)
+        self.sample_shapes = tuple(array.shape for array in first)
         check_memory(self.sample_bytes, len(indices))
         self._slots[:] = -1
         self._slots[np.asarray(indices)] = np.arange(len(indices))

@@ -14,6 +14,7 @@ from typing import Any
 from mlharness.builtin.inline_code import new_module
 from mlharness.plan import RunPlan
 from mlharness.plugins import Plugins
+from mlharness.providers import TensorSpec
 from mlharness.runner import loadgen
 from mlharness.runner.calibration import calibrate
 from mlharness.runner.channel import COUNTERS, PATIENT_S, STALL_S, Channel
@@ -22,7 +23,7 @@ from mlharness.runner.fingerprint import SAMPLES as FINGERPRINT_SAMPLES
 from mlharness.runner.fingerprint import fingerprint
 from mlharness.runner.job import Calibration, Job
 from mlharness.runner.library import SampleLibrary, check_memory
-from mlharness.runner.opening import labels_of, load_predictor, open_dataset
+from mlharness.runner.opening import binding_inputs, labels_of, load_predictor, open_dataset
 from mlharness.runner.pipeline import Pipeline, bind, opens_samples
 from mlharness.runner.worker import Worker
 from mlharness.tensors import settle
@@ -69,7 +70,7 @@ class Measurement:
         self.library = SampleLibrary(self.dataset, self._preprocess, threads, self._sample_loaded, called, raw)
         self.executor: Executor = make_executor(self.plan, self.library, self.make_worker, self.channel.fail)
         found = self.executor.workers[0].inputs
-        self.library.expect(settle(self.plan.model.inputs, found) or found)
+        self.library.expect(settle(binding_inputs(self.plan), found) or found)
 
     def make_worker(self, number: int) -> Worker:
         """The worker of an instance, on the thread that calls this."""
@@ -199,6 +200,7 @@ def measure(job: Job, plugins: Plugins, channel: Channel) -> None:
         dataset_count=len(work.dataset),
         switch_interval_s=SWITCH_INTERVAL_S,
         fingerprint=printed,
+        remarks=shape_remarks(plan.model.inputs, work.library.sample_shapes),
         complexity=complexity and asdict(complexity),
     )
     work.library.unload(samples)
@@ -215,6 +217,20 @@ def measurement(job: Job, plugins: Plugins, channel: Channel) -> Measurement:
     from mlharness.runner.traced import TracedMeasurement
 
     return TracedMeasurement(job, plugins, channel)
+
+
+def shape_remarks(declared: Sequence[TensorSpec], shapes: Sequence[tuple[int, ...]]) -> list[str]:
+    """Where preprocessing gives another shape than the manifest declares, which only published manifests may."""
+    return [
+        f"preprocess gives {list(shape)} for input {spec.name!r}, and the manifest declares {list(spec.shape[1:])}: "
+        "shapes in the published format are descriptions"
+        for spec, shape in zip(declared, shapes, strict=False)  # what is missing has been told already
+        if spec.shape
+        and (
+            len(shape) != len(spec.shape) - 1
+            or any(size not in (None, real) for size, real in zip(spec.shape[1:], shape, strict=True))
+        )
+    ]
 
 
 def stall_limit(plan: RunPlan, calibration: Calibration) -> float:

@@ -27,7 +27,7 @@ from mlharness.request import dataset_of, on_framework, unpack
 from mlharness.runner import loadgen
 from mlharness.runner.executors import Executor, make_executor
 from mlharness.runner.library import SampleLibrary
-from mlharness.runner.opening import labels_of, load_predictor, open_dataset
+from mlharness.runner.opening import binding_inputs, labels_of, load_predictor, open_dataset
 from mlharness.runner.pipeline import bind, opens_samples
 from mlharness.runner.score import apply, decode
 from mlharness.runner.worker import Worker
@@ -142,7 +142,7 @@ def executor_of(
 
     executor = make_executor(plan, library, make_worker, _raise)
     try:
-        library.expect(settle(plan.model.inputs, executor.workers[0].inputs) or executor.workers[0].inputs)
+        library.expect(settle(binding_inputs(plan), executor.workers[0].inputs) or executor.workers[0].inputs)
         yield executor, library
     finally:
         executor.close()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import yaml
 
@@ -151,11 +152,8 @@ def logged(run: Path) -> dict[int, tuple[float, ...]]:
     }
 
 
-@pytest.mark.parametrize("scenario", ["SingleStream", "Offline"])
-def test_a_data_set_of_images_is_a_list_of_paths(bench: Bench, tmp_path: Path, scenario: str) -> None:
-    """Module-level code, an index as text, a path by it, JSON as the response: what most of the corpus does."""
-    import mlharness_vision
-    import onnxruntime
+def write_photos(tmp_path: Path, model: str = PHOTO_MODEL) -> tuple[Path, npt.NDArray[np.int64]]:
+    """A model and its data set, forty pictures of digits; the model's manifest, and the digits."""
     from PIL import Image
     from sklearn.datasets import load_digits
 
@@ -174,9 +172,29 @@ def test_a_data_set_of_images_is_a_list_of_paths(bench: Bench, tmp_path: Path, s
             }
         )
     )
-    (tmp_path / "model.yaml").write_text(PHOTO_MODEL)
+    (tmp_path / "model.yaml").write_text(model)
+    return tmp_path / "model.yaml", labels
+
+
+def test_shapes_that_preprocessing_does_not_give_are_descriptions(bench: Bench, tmp_path: Path) -> None:
+    """Three files of the corpus declare other dimensions than their own preprocessing gives, and used to run."""
+    model, _ = write_photos(tmp_path, PHOTO_MODEL.replace("[batch, 1, 8, 8]", "[batch, 1, 9, 8]"))
+    ran = bench(str(model), "--trust", "--duration", "1", "--json")
+    assert ran.code == 0, ran.err
+    told = "preprocess gives [1, 8, 8] for input 'images', and the manifest declares [1, 9, 8]"
+    assert [warning for warning in ran.document["warnings"] if warning.startswith(told)]
+
+
+@pytest.mark.parametrize("scenario", ["SingleStream", "Offline"])
+def test_a_data_set_of_images_is_a_list_of_paths(bench: Bench, tmp_path: Path, scenario: str) -> None:
+    """Module-level code, an index as text, a path by it, JSON as the response: what most of the corpus does."""
+    import mlharness_vision
+    import onnxruntime
+    from PIL import Image
+
+    model, labels = write_photos(tmp_path)
     ran = bench(
-        str(tmp_path / "model.yaml"), "--mode", "accuracy", "--scenario", scenario, "--batch-size", "8", "--trust",
+        str(model), "--mode", "accuracy", "--scenario", scenario, "--batch-size", "8", "--trust",
         "--json",
     )  # fmt: skip
     assert ran.code == 0, ran.err
