@@ -88,7 +88,7 @@ def give_back(session: nox.Session) -> None:
     """In CI, remove the environment of a session that has passed: all of them would take 30 GB at once."""
     if "CI" in os.environ:
         session.chdir(ROOT)
-        shutil.rmtree(session.virtualenv.location)
+        shutil.rmtree(Path(session.bin).parent)
 
 
 @nox.session
