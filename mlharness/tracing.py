@@ -106,9 +106,16 @@ def assemble(directory: Path, wish: TraceWish) -> dict[str, Any]:
         "counts": table.counts(),
         "queries": len(np.unique(table.query[table.query >= 0])),
         "dropped": recorded.dropped + sum(part.dropped for part in others),
-        "clock": {"step_ns": anchor.step_ns, "window_ns": anchor.before.window_ns} if anchor else None,
+        "clock": describe_clock(anchor),
         "placed": placed(table),
     }
+
+
+def describe_clock(anchor: Anchor | None) -> dict[str, int] | None:
+    """How the clocks were brought together; None for a run that ended before it could tell."""
+    if anchor is None:
+        return None
+    return {"offset_ns": anchor.offset_ns, "step_ns": anchor.step_ns, "window_ns": anchor.before.window_ns}
 
 
 def with_queries(table: SpanTable) -> SpanTable:
