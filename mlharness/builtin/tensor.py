@@ -20,7 +20,7 @@ def make_argmax() -> StepFunction:
     """
 
     def argmax(arrays: Arrays, context: Context) -> Arrays:
-        return (arrays[0].argmax(axis=-1).astype(np.float32)[:, None],)
+        return (arrays[0].argmax(1, keepdims=True).astype(np.float32),)
 
     return argmax
 

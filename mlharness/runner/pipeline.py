@@ -74,7 +74,8 @@ class Pipeline:
         if not self.steps:
             return outputs[0]
         arrays: Arrays = tuple(outputs)
-        context = self.context(indices)
+        # as self.context() makes it: each call costs, since the caches are cold
+        context = {"attributes": self.attributes, "options": self.options, "sample_indices": list(indices)}
         for step in self.steps:
             try:
                 found = step.call(arrays, context) if step.batch else on_each(step, arrays, context, len(indices))

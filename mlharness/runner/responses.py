@@ -18,7 +18,14 @@ class ResponseWriter(Protocol):
     """Belongs to one worker. What :meth:`write` returns is valid until its next call."""
 
     def write(self, rows: Array | Sequence[Array], ids: Sequence[int]) -> list[loadgen.Response]:
-        """One response per id. Raises RunError when the rows are not what the plan says."""
+        """One response per id. May raise anything when the rows are not what the plan says, and need not."""
+        ...
+
+    def check(self, rows: Array | Sequence[Array]) -> None:
+        """Raise RunError when the rows that were just written are not what the plan says.
+
+        Called once the samples have been completed, since it costs as much as writing, and fails the run as well.
+        """
         ...
 
 
@@ -37,12 +44,14 @@ class FixedWriter:
     def write(self, rows: Array | Sequence[Array], ids: Sequence[int]) -> list[loadgen.Response]:
         if len(ids) != self._count:
             self._resize(len(ids))
-        # Assigning would silently repeat a single row over the batch, so the shape is compared first.
-        if not isinstance(rows, np.ndarray) or rows.shape != self._shape or rows.dtype != self._dtype:
-            raise RunError(describe_mismatch(rows, self._count, self._dtype, self._row))
         self._rows[...] = rows
         loadgen.name_responses(self._current, ids)
         return self._current
+
+    def check(self, rows: Array | Sequence[Array]) -> None:
+        # Assigning would silently repeat a single row over the batch, and convert other numbers.
+        if not isinstance(rows, np.ndarray) or rows.shape != self._shape or rows.dtype != self._dtype:
+            raise RunError(describe_mismatch(rows, self._count, self._dtype, self._row))
 
     def _resize(self, count: int) -> None:
         """Make ready for batches of this size, which seldom changes."""
@@ -59,12 +68,16 @@ class RaggedWriter:
         self._kept: list[Array] = []
 
     def write(self, rows: Array | Sequence[Array], ids: Sequence[int]) -> list[loadgen.Response]:
+        # First, since LoadGen reads the memory that a row says it has.
         if len(rows) != len(ids) or any(not self._fits(row) for row in rows):
             raise RunError(describe_mismatch(rows, len(ids), self._dtype, self._spec.shape))
         self._kept = [np.ascontiguousarray(row) for row in rows]
         responses = [loadgen.make_responses((row.ctypes.data,), row.nbytes)[0] for row in self._kept]
         loadgen.name_responses(responses, ids)
         return responses
+
+    def check(self, rows: Array | Sequence[Array]) -> None:
+        """Nothing is left to check."""
 
     def _fits(self, row: object) -> bool:
         shape = self._spec.shape
@@ -74,6 +87,14 @@ class RaggedWriter:
             and row.ndim == len(shape)
             and all(size in (None, real) for size, real in zip(shape, row.shape, strict=True))
         )
+
+
+def write_checked(writer: ResponseWriter, rows: Array | Sequence[Array], ids: Sequence[int]) -> None:
+    """Write, and raise RunError for rows that are not what the plan says, whatever writing them raised."""
+    try:
+        writer.write(rows, ids)
+    finally:
+        writer.check(rows)
 
 
 def describe_mismatch(rows: object, count: int, dtype: object, shape: Sequence[int | None]) -> str:

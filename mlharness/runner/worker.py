@@ -20,11 +20,13 @@ from mlharness.runner import loadgen
 from mlharness.runner.library import SampleLibrary
 from mlharness.runner.opening import blaming
 from mlharness.runner.pipeline import Pipeline
-from mlharness.runner.responses import ResponseWriter, make_writer
+from mlharness.runner.responses import ResponseWriter, make_writer, write_checked
 from mlharness.tensors import fixed_batch
 
 LOOK_EVERY_NS = 1_000_000_000
 """How long outputs may go unlooked at: what is not finite is found within about this time."""
+BUILT_IN = "builtin-"
+"""How the names of the kernel's own plugins begin."""
 Form: TypeAlias = tuple[Any, ...]
 
 
@@ -66,7 +68,9 @@ class Worker:
         self.answer: Callable[[Sequence[int], Sequence[int]], None] = self._answer_batch
         """Compute and complete these samples: ids and indices of one query, or of part of one."""
         self._writer: ResponseWriter | None = None
-        self._write = _write_nothing
+        self._write, self._check_rows = _write_nothing, _check_nothing
+        self._marks_postprocess = any(not step.plugin.startswith(BUILT_IN) for step in postprocess.steps)
+        """The steps of the kernel itself end: only where others work need the parent know that they do."""
         self._forms: set[Form] = set()
         """Forms of outputs that have been checked and found as promised."""
         self._look_at, self._look_after_ns = 1, 0
@@ -88,8 +92,8 @@ class Worker:
         self._check(outputs, indices)
         rows = self._on_batch(outputs, indices)
         writer = self._writer or make_writer(self._plan, rows, self._plan.batching.batch_size)
-        writer.write(rows, range(len(indices)))
-        self._writer, self._write = writer, writer.write
+        write_checked(writer, rows, range(len(indices)))
+        self._writer, self._write, self._check_rows = writer, writer.write, writer.check
         self._counters[self.number] += len(indices)  # a sign of life: a slow model's warm-up is no stall
 
     def library_changed(self) -> None:
@@ -142,17 +146,22 @@ class Worker:
         except PLUGIN_RAISES as error:
             raise self._predict_failure(indices, error) from error
         predicted = perf_counter_ns()
-        self._busy[self.number] = start | 1
+        if self._marks_postprocess:
+            self._busy[self.number] = start | 1
+        rows: Array | list[Array] | None = None
         try:
             rows = self._on_batch(outputs, indices)
             processed = perf_counter_ns()
             self.complete(self._write(rows, ids))
         except Exception:
             self._check_form(outputs, indices)  # what is wrong with the outputs is told before what it led to
+            if rows is not None:
+                self._check_rows(rows)
             raise
         completed = perf_counter_ns()
         if form_of(outputs) not in self._forms:
             self._check_form(outputs, indices)
+        self._check_rows(rows)
         self.batches += 1
         self._last = (outputs, indices)
         if self.batches == self._look_at or processed > self._look_after_ns:
@@ -269,6 +278,10 @@ def check_finite(outputs: Sequence[Array], specs: Sequence[TensorSpec]) -> None:
                 f"output {spec.name!r} is not finite",
                 "Set allow_non_finite: true in the manifest when the model means it.",
             )
+
+
+def _check_nothing(rows: Array | Sequence[Array]) -> None:
+    """Stands where :meth:`Worker.warm_up` puts the writer's own check."""
 
 
 def _write_nothing(rows: Array | Sequence[Array], ids: Sequence[int]) -> list[loadgen.Response]:

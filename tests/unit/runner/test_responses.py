@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mlharness.errors import RunError
 from mlharness.plan import PlannedStep
 from mlharness.providers import Array, ResponseSpec
-from mlharness.runner.responses import FixedWriter, RaggedWriter, make_writer
+from mlharness.runner.responses import FixedWriter, RaggedWriter, make_writer, write_checked
 from tests.unit.runner.making import a_metric, a_plan
 
 
@@ -71,7 +71,7 @@ class TestFixed:
     def test_nothing_is_broadcast_cast_or_reshaped(self, rows: Any, words: str) -> None:
         writer = FixedWriter(ResponseSpec("int32", (2,)), 4)
         with pytest.raises(RunError, match=words):
-            writer.write(rows, [1, 2, 3])
+            write_checked(writer, rows, [1, 2, 3])
 
 
 class TestRagged:
@@ -124,7 +124,7 @@ class TestChoice:
         writer = make_writer(a_plan(), ints(2), 4)
         assert read(writer.write(ints(4), [0, 1, 2, 3]))[3] == ints(4)[3].tobytes()
         with pytest.raises(RunError):
-            writer.write(ints(2, 3), [0, 1])
+            write_checked(writer, ints(2, 3), [0, 1])
 
     def test_without_a_metric_ragged_rows_may_have_any_length(self) -> None:
         writer = make_writer(a_plan(), [np.zeros(2, np.uint8), np.zeros(3, np.uint8)], 4)

@@ -130,7 +130,7 @@ class TestFailures:
             (lambda outputs: [outputs[0][:, :1]], r"has the shape \[2, 1\]"),
         ],
     )
-    def test_outputs_that_change_in_the_test_fail_it_and_complete_nothing(
+    def test_outputs_that_change_in_the_test_fail_it_at_once(
         self, spoil: Callable[[list[Array]], list[Array]], words: str
     ) -> None:
         predictor = FakePredictor(lambda outputs: spoil(outputs) if len(predictor.batches) > 1 else outputs)
@@ -138,7 +138,7 @@ class TestFailures:
         case.worker.warm_up([0, 1])
         with pytest.raises(RunError, match=rf"builtin-null: instance 0 on samples \[1, 2\]: output 'y' {words}"):
             case.worker.answer([1, 2], [1, 2])
-        assert case.completed == {}
+        assert set(case.completed) <= {1, 2}, "this batch may be completed before it is looked at, and no other"
 
     @pytest.mark.parametrize("value", [np.nan, np.inf])
     def test_numbers_that_are_not_finite_in_warm_up(self, value: float) -> None:
