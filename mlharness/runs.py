@@ -19,7 +19,6 @@ from mlharness.paths import runs_dir
 from mlharness.rundir import RESULT
 
 if TYPE_CHECKING:
-    from mlharness.store.index import Indexed
     from mlharness.store.opening import Store
 
 SEE = "See: mlh runs"

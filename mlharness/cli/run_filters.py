@@ -50,9 +50,7 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def make_filter(
-    *, labels: Sequence[str], since: str | None, until: str | None, **same: tuple[str, ...]
-) -> Filter:
+def make_filter(*, labels: Sequence[str], since: str | None, until: str | None, **same: tuple[str, ...]) -> Filter:
     """What the options mean. Raises UserError for a time that is none."""
     from mlharness.store.querying import Filter
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,37 +13,18 @@ from mlharness.cli.exits import ProblemsError
 from mlharness.cli.options import output_options, split_label
 from mlharness.cli.output import Output
 from mlharness.cli.run_filters import filter_options, make_filter, misspelt
+from mlharness.cli.run_names import complete_runs, known_runs, run_argument
 from mlharness.cli.usage import SpellingGroup
 from mlharness.errors import UserError
 
 if TYPE_CHECKING:
-    from mlharness.runs import Run, Runs
+    from mlharness.runs import Run
     from mlharness.store.index import Indexed
 
 LIMIT = 50
 """How many runs are listed when the user does not say."""
 _PATH = click.Path(path_type=Path)
 _FOLDERS = click.Path(exists=True, file_okay=False, path_type=Path)
-
-
-def complete_runs(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
-    """Run ids that begin like this, then files; nothing at all when they cannot be listed."""
-    from click.shell_completion import CompletionItem
-
-    try:
-        from mlharness.store.opening import open_store
-        from mlharness.store.querying import ids_beginning
-
-        found = ids_beginning(open_store(), incomplete, 1000)
-    except Exception:  # noqa: BLE001  # a traceback in the middle of someone's command line helps nobody
-        return []
-    return [CompletionItem(name) for name in ["@last", *found] if name.startswith(incomplete)] or [
-        CompletionItem(incomplete, type="file")
-    ]
-
-
-run_argument: Callable[[Any], Any] = click.argument("run", metavar="RUN", shell_complete=complete_runs)
-"""Adds the argument RUN (keyword ``run``, for :meth:`mlharness.runs.Runs.find`)."""
 
 
 @click.group(cls=SpellingGroup, invoke_without_command=True)
@@ -61,7 +42,7 @@ def command(context: click.Context, limit: int, output: Output, **chosen: Any) -
     from mlharness.cli.run_table import show_runs
     from mlharness.store.querying import Filter, count_runs, list_runs
 
-    wanted, store = make_filter(**chosen), _runs(output).store
+    wanted, store = make_filter(**chosen), known_runs(output).store
     rows = list_runs(store, wanted, limit or None)
     if not rows and not output.json:
         none = "No runs yet: mlh bench MODEL makes one." if wanted == Filter() else "No run matches."
@@ -77,7 +58,7 @@ def show(run: str, output: Output) -> None:
     """Show the result of RUN, as mlh bench printed it; with --json, its document."""
     from mlharness.cli.summary import show_result
 
-    found = _runs(output).find(run)
+    found = known_runs(output).find(run)
     output.show(lambda: found.result, lambda: show_result(output, found.result, found.directory))
     if not output.json and found.result["labels"]:
         output.line("labels  " + ", ".join(f"{key}={value}" for key, value in found.result["labels"].items()))
@@ -97,7 +78,7 @@ def label(run: str, given: Sequence[str], removed: Sequence[str], output: Output
 
     if not given and not removed:
         raise UserError("there is no label to set or remove", "Write: mlh runs label RUN KEY=VALUE")
-    runs = _runs(output)
+    runs = known_runs(output)
     found = runs.find(run)
     labels = change_labels(found.files(), dict(split_label(text, "") for text in given), removed)
     index(runs.store, [found.directory])
@@ -114,7 +95,7 @@ def rm(runs: Sequence[str], yes: bool, output: Output) -> None:
     from mlharness.store.index import forget
     from mlharness.store.removing import remove_directory
 
-    known = _runs(output)
+    known = known_runs(output)
     store, found = known.store, known.find_all(runs)
     if not yes and not _agreed(found, output):
         return
@@ -156,7 +137,7 @@ def import_runs(paths: Sequence[Path], in_place: bool, output: Output) -> None:
     from mlharness.paths import runs_dir
     from mlharness.store import importing
 
-    found = importing.import_runs(_runs(output).store, paths, runs_dir(), copy=not in_place)
+    found = importing.import_runs(known_runs(output).store, paths, runs_dir(), copy=not in_place)
     _tell(found, output, "imported")
 
 
@@ -173,7 +154,7 @@ def export(form: str | None, target: Path | None, output: Output, **chosen: Any)
     form, wanted = exporting.format_of(target, form), make_filter(**chosen)
     if target is None and output.json:
         raise UserError("--json: the rows would go to stdout as well", "Name a file: -o runs.csv")
-    rows = list_runs(_runs(output).store, wanted)
+    rows = list_runs(known_runs(output).store, wanted)
     if target is None:
         exporting.write_csv(rows, sys.stdout)
         return
@@ -182,13 +163,6 @@ def export(form: str | None, target: Path | None, output: Output, **chosen: Any)
         lambda: {"file": target, "format": form, "runs": len(rows)},
         lambda: output.note(f"{_count(len(rows), 'run')} in {target}"),
     )
-
-
-def _runs(output: Output) -> Runs:
-    """The runs that names stand for; what is wrong with some is told on stderr."""
-    from mlharness.runs import Runs
-
-    return Runs(lambda text: output.warn([text]))
 
 
 def _agreed(found: Sequence[Run], output: Output) -> bool:

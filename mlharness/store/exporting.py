@@ -21,9 +21,7 @@ _TYPES = {DateTime: "TIMESTAMP", Double: "DOUBLE", BigInteger: "BIGINT", Integer
 
 def column_types() -> dict[str, str]:
     """The columns of an export in order, with DuckDB's types; times are UTC."""
-    found = {
-        column.name: _TYPES.get(type(column.type), "VARCHAR") for column in runs.c if column.name not in INTERNAL
-    }
+    found = {column.name: _TYPES.get(type(column.type), "VARCHAR") for column in runs.c if column.name not in INTERNAL}
     return {**found, "directory": "VARCHAR", "labels": "MAP(VARCHAR, VARCHAR)"}
 
 

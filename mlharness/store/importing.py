@@ -13,7 +13,7 @@ from mlharness.resources import resource_folder
 from mlharness.rundir import LABELS, PLAN, RESULT, SYSTEM
 from mlharness.store.index import Indexed, Problem, admits, index, scan
 from mlharness.store.opening import Store
-from mlharness.store.reading import IncompleteRun, Record, content_sha256, read_json, read_record, read_result
+from mlharness.store.reading import IncompleteRunError, Record, content_sha256, read_json, read_record, read_result
 
 
 def import_runs(store: Store, paths: Iterable[Path], root: Path, copy: bool = True) -> Indexed:
@@ -97,7 +97,7 @@ def bring(source: Path, target: Path) -> Path:
     if target.exists():
         try:
             same = content_sha256(read_result(target)) == content_sha256(read_result(source))
-        except IncompleteRun:
+        except IncompleteRunError:
             same = False
         if not same:
             raise UserError(

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, delete, insert, select
 from mlharness.errors import UserError
 from mlharness.rundir import RESULT
 from mlharness.store.opening import Store
-from mlharness.store.reading import IncompleteRun, Record, read_record
+from mlharness.store.reading import IncompleteRunError, Record, read_record
 from mlharness.store.tables import documents, labels, runs
 
 BATCH = 500
@@ -64,7 +64,7 @@ def read_all(directories: Iterable[Path], found: Indexed) -> Iterator[Record]:
     for directory in directories:
         try:
             record = read_record(directory)
-        except IncompleteRun:
+        except IncompleteRunError:
             found.incomplete.append(directory)
         except UserError as error:
             found.problems.append(Problem(directory, error.message, error.remedy))
@@ -132,9 +132,7 @@ def put(connection: Connection, records: Sequence[Record]) -> None:
     connection.execute(delete(runs).where(runs.c.run_id.in_(ids_of(records))))  # labels and documents go with it
     connection.execute(insert(runs), [record.row for record in records])
     connection.execute(insert(documents), [{"run_id": one.run_id, "result": one.document} for one in records])
-    pairs = [
-        {"run_id": one.run_id, "key": key, "value": value} for one in records for key, value in one.labels.items()
-    ]
+    pairs = [{"run_id": one.run_id, "key": key, "value": value} for one in records for key, value in one.labels.items()]
     if pairs:
         connection.execute(insert(labels), pairs)
 
@@ -150,7 +148,7 @@ def catch_up(store: Store, root: Path) -> Indexed:
         return Indexed()
     with store.reading() as connection:
         rows = connection.execute(select(runs.c.folder, runs.c.stamp).where(runs.c.root == str(root)))
-        known = {folder: stamp for folder, stamp in rows}
+        known = dict(rows.tuples())
     return index(store, [root / name for name, stamp in stamps.items() if known.get(name) != stamp])
 
 

@@ -149,6 +149,5 @@ def get_run(store: Store, run_id: str) -> Stored | None:
             return None
         pairs = connection.execute(
             select(labels.c.key, labels.c.value).where(labels.c.run_id == run_id).order_by(labels.c.key)
-        ).all()
-    return Stored(run_id, f"{row.root}/{row.folder}", row.kept_on, json.loads(row.result), {k: v for k, v in pairs})
-
+        ).tuples()
+    return Stored(run_id, f"{row.root}/{row.folder}", row.kept_on, json.loads(row.result), dict(pairs))

@@ -19,7 +19,7 @@ LARGEST_BYTES = 1 << 26
 """A result is a few kilobytes; what is larger than this is not read into memory."""
 
 
-class IncompleteRun(UserError):
+class IncompleteRunError(UserError):
     """The directory has no result: the run goes on, or was killed, or this is no run directory."""
 
 
@@ -123,7 +123,7 @@ def read_record(directory: Path) -> Record:
     """Read a run directory.
 
     Raises:
-        IncompleteRun: it has no ``result.json``.
+        IncompleteRunError: it has no ``result.json``.
         UserError: ``result.json`` is damaged, from a newer mlharness, or no result.
     """
     directory = directory.absolute()
@@ -149,7 +149,7 @@ def read_result(directory: Path) -> dict[str, Any]:
     path = directory / RESULT
     if not path.is_file():
         missing = "does not exist" if not directory.is_dir() else f"has no {RESULT}"
-        raise IncompleteRun(
+        raise IncompleteRunError(
             f"{directory} {missing}", "A run directory without it is incomplete: the run goes on, or was killed."
         )
     document = read_json(path)
@@ -180,7 +180,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_labels(directory: Path, result: dict[str, Any]) -> tuple[dict[str, str], str]:
-    """A run's labels: those of ``labels.json``, else those that it was started with; and what is wrong with the former."""
+    """A run's labels: those of ``labels.json``, else those of its start; and what is wrong with the former, if anything."""
     started_with = dict(result.get("labels") or {})
     path = directory / LABELS
     if not path.is_file():
@@ -199,7 +199,9 @@ def columns(document: dict[str, Any], path: Path) -> dict[str, Any]:
     try:
         result = msgspec.convert(document, _Result)
     except msgspec.ValidationError as error:
-        raise UserError(f"{path} is no result of mlharness: {error}", "Restore it from a copy, or remove it.") from error
+        raise UserError(
+            f"{path} is no result of mlharness: {error}", "Restore it from a copy, or remove it."
+        ) from error
     check_run_id(result.run_id, path)
     return {
         "run_id": result.run_id,

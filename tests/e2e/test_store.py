@@ -22,7 +22,7 @@ SHORT = ("null", "--duration", "0.2", "--json")
 @pytest.fixture
 def user(environment: Mapping[str, str], tmp_path: Path) -> dict[str, str]:
     """The environment of a user without runs."""
-    return {**environment, "MLH_DATA_DIR": str(tmp_path / "data"), "MLH_STORE": ""}
+    return {**environment, "MLH_DATA_DIR": str(tmp_path / "data")}
 
 
 @pytest.fixture

@@ -98,9 +98,7 @@ def test_what_cannot_be_added_is_told_and_the_others_found(tmp_path: Path, runs:
     assert f"{OLD}/result.json is damaged" in line
 
 
-def test_a_store_that_cannot_be_written_is_read(
-    tmp_path: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_store_that_cannot_be_written_is_read(tmp_path: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     from mlharness.store import opening
 
     monkeypatch.setattr(opening, "BUSY_S", 0.05)
@@ -116,12 +114,14 @@ def test_a_store_that_cannot_be_written_is_read(
 def test_a_run_whose_directory_is_not_here_is_known_by_its_result(runs: Runs) -> None:
     store = runs.store
     with store.writing() as connection:
-        connection.execute(text("UPDATE mlh_runs SET kept_on = 'rack', root = '/far/away' WHERE run_id = :id"), {"id": OLD})
+        connection.execute(
+            text("UPDATE mlh_runs SET kept_on = 'rack', root = '/far/away' WHERE run_id = :id"), {"id": OLD}
+        )
     from mlharness.store.querying import get_run
 
     stored = get_run(store, OLD)
     assert stored is not None
     run = Runs._stored(runs, OLD)
     assert (run.here, run.kept_on, run.result["metric"]["value"]) == (False, "rack", 101.5)
-    with pytest.raises(UserError, match="/far/away/.* on rack"):
+    with pytest.raises(UserError, match=r"/far/away/.* on rack"):
         run.files()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import click
 import pytest
 
 from mlharness.cli import runs as module
 from mlharness.cli.run_filters import moment
+from mlharness.cli.run_names import complete_runs
 from mlharness.errors import UserError
 from tests.unit.cli.conftest import Mlh
 from tests.unit.store.making import rewrite, write_run
@@ -109,7 +112,7 @@ def test_times_may_be_so_long_ago(text: str, ago: int) -> None:
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "", "-1d", "9999-12-31", "999999w"])
 def test_what_is_no_time(text: str) -> None:
-    with pytest.raises(UserError, match="--until .* is no time") as caught:
+    with pytest.raises(UserError, match=r"--until .* is no time") as caught:
         moment("--until", text, end=True)
     assert "7d" in caught.value.remedy
 
@@ -126,7 +129,9 @@ def test_a_run_is_shown_as_it_was_printed(mlh: Mlh, root: Path) -> None:
     assert ran.out.startswith("tiny on null, cpu, Offline: VALID\n")
     assert f"run  {root / OLD}" in re.sub(r" +", "  ", ran.out)
     assert ran.out.endswith("labels  who=ci\n")
-    assert mlh("runs", "show", "@last", "--json").document == json.loads((root / NEW / "result.json").read_text("utf-8"))
+    assert mlh("runs", "show", "@last", "--json").document == json.loads(
+        (root / NEW / "result.json").read_text("utf-8")
+    )
 
 
 def test_a_label_is_set_and_stays(mlh: Mlh, root: Path) -> None:
@@ -169,8 +174,6 @@ class TestRemoval:
     def test_who_is_asked_decides(
         self, mlh: Mlh, root: Path, monkeypatch: pytest.MonkeyPatch, answer: str, left: list[str]
     ) -> None:
-        import io
-
         class Terminal(io.StringIO):
             def isatty(self) -> bool:
                 return True
@@ -212,7 +215,11 @@ def test_index_counts_what_it_found(mlh: Mlh, root: Path) -> None:
     ran = mlh("runs", "index")
     assert (ran.code, ran.err) == (0, "2 indexed, 1 incomplete\n")
     found = mlh("runs", "index", "--json").document
-    assert (sorted(found["unchanged"]), found["incomplete"], found["problems"]) == ([OLD, NEW], [str(root / "killed")], [])
+    assert (sorted(found["unchanged"]), found["incomplete"], found["problems"]) == (
+        [OLD, NEW],
+        [str(root / "killed")],
+        [],
+    )
 
 
 def test_index_names_what_it_cannot_read_and_ends_with_2(mlh: Mlh, root: Path, tmp_path: Path) -> None:
@@ -253,11 +260,10 @@ def test_export_writes_a_file_or_csv_to_stdout(mlh: Mlh, root: Path, tmp_path: P
 
 def test_names_complete(mlh: Mlh, root: Path) -> None:
     mlh("runs")
-    import click
 
     def completed(incomplete: str) -> list[str]:
         context = click.Context(module.command)
-        return [item.value for item in module.complete_runs(context, context.command.params[0], incomplete)]
+        return [item.value for item in complete_runs(context, module.command.params[0], incomplete)]
 
     assert completed("20260302") == [NEW]
     assert completed("@") == ["@last"]

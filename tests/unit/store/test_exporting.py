@@ -79,7 +79,9 @@ def test_the_format_is_given_or_the_suffix(path: str | None, given: str | None, 
     assert format_of(Path(path) if path else None, given) == form
 
 
-@pytest.mark.parametrize(("path", "given", "words"), [("a.xlsx", None, "its suffix"), (None, "parquet", "needs a file")])
+@pytest.mark.parametrize(
+    ("path", "given", "words"), [("a.xlsx", None, "its suffix"), (None, "parquet", "needs a file")]
+)
 def test_a_format_that_is_none(path: str | None, given: str | None, words: str) -> None:
     with pytest.raises(UserError, match=words):
         format_of(Path(path) if path else None, given)

@@ -52,7 +52,9 @@ def test_a_run_that_is_here_already_is_left_alone(store: Store, root: Path, ther
     assert [path.name for path in root.iterdir()] == [A]
 
 
-def test_a_run_that_the_store_knows_elsewhere_is_not_copied(store: Store, root: Path, there: Path, tmp_path: Path) -> None:
+def test_a_run_that_the_store_knows_elsewhere_is_not_copied(
+    store: Store, root: Path, there: Path, tmp_path: Path
+) -> None:
     index(store, [write_run(tmp_path / "other", A)])
     assert import_runs(store, [write_run(there, A)], root).known == [A]
     assert list(root.iterdir()) == []

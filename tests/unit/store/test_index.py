@@ -133,9 +133,7 @@ class TestCatchingUp:
         (one / "labels.json").write_text('{"labels": {}}', "utf-8")
         assert catch_up(store, root).updated == [A]
 
-    def test_known_directories_are_not_opened(
-        self, store: Store, root: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_known_directories_are_not_opened(self, store: Store, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         write_run(root, A)
         catch_up(store, root)
         monkeypatch.setattr(index_module, "read_record", lambda directory: pytest.fail(f"{directory} was read"))
@@ -190,9 +188,7 @@ class TestRebuilding:
         assert rebuild(store, [root]).forgotten == []
         assert ids(store) == [A]
 
-    def test_runs_of_other_hosts_stay(
-        self, store: Store, root: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_runs_of_other_hosts_stay(self, store: Store, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         with monkeypatch.context() as patched:
             patched.setattr(platform, "node", lambda: "another")
             index(store, [write_run(root, A)])
@@ -200,9 +196,7 @@ class TestRebuilding:
         assert rebuild(store, [root]).forgotten == []
         assert ids(store) == [A]
 
-    def test_more_than_one_transaction_holds(
-        self, sqlite: Store, root: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_more_than_one_transaction_holds(self, sqlite: Store, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(index_module, "BATCH", 2)
         names = [f"run-{number}" for number in range(5)]
         for name in names:
@@ -214,9 +208,7 @@ class TestRebuilding:
         assert count_runs(sqlite, Filter()) == 0
 
 
-def test_what_was_written_before_a_failure_is_kept(
-    sqlite: Store, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_written_before_a_failure_is_kept(sqlite: Store, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_module, "BATCH", 1)
     monkeypatch.setattr(opening, "BUSY_S", 0.05)
     store = open_store(sqlite.name)

@@ -47,7 +47,7 @@ def test_every_migration_goes_back(store: Store) -> None:
 
 def test_a_store_of_a_newer_mlharness_is_left_alone(store: Store, url: str) -> None:
     with store.writing() as connection:
-        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
+        connection.execute(text("UPDATE mlh_version SET version_num = '9999'"))
     with pytest.raises(StoreError, match=r"was made by a newer mlharness \(its tables are 9999") as caught:
         open_store(url)
     assert "Upgrade mlharness" in caught.value.remedy
@@ -61,7 +61,9 @@ def test_a_migration_that_fails_leaves_nothing(url: str, monkeypatch: pytest.Mon
     broken = tmp_path / "migrations"
     shutil.copytree(FOLDER, broken)
     script = broken / "versions" / "first_tables.py"
-    script.write_text(script.read_text("utf-8").replace("def downgrade", "    raise OSError('no more')\n\n\ndef downgrade"))
+    script.write_text(
+        script.read_text("utf-8").replace("def downgrade", "    raise OSError('no more')\n\n\ndef downgrade")
+    )
     monkeypatch.setattr(migrating, "_FOLDER", broken)
     with pytest.raises(OSError, match="no more"):
         open_store(url)

@@ -98,7 +98,9 @@ def test_who_may_not_make_tables_is_told(empty_database: str, server: Server) ->
         open_store(empty_database.replace("tester@", "guest@"))
 
 
-@pytest.mark.parametrize("content", [b"no database at all, and longer than its header " * 100, b"SQLite format 3\0" + b"x" * 4096])
+@pytest.mark.parametrize(
+    "content", [b"no database at all, and longer than its header " * 100, b"SQLite format 3\0" + b"x" * 4096]
+)
 def test_a_file_that_is_no_store(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "store.sqlite3"
     path.write_bytes(content)
@@ -155,8 +157,13 @@ def test_a_writer_on_a_server_waits_for_another_and_is_then_told(
 
 def test_a_server_that_drops_the_connection_is_told(empty_database: str, server: Server) -> None:
     store = open_store(empty_database)
-    with pytest.raises(StoreError, match="cannot be used"), store.writing() as connection:
-        own = connection.execute(text("SELECT pg_backend_pid()")).scalar()
-        with opening.make_engine(parse(server.url), "").begin() as other:
-            other.execute(text("SELECT pg_terminate_backend(:own)"), {"own": own})
-        connection.execute(text("SELECT 1"))
+
+    def write_and_be_dropped() -> None:
+        with store.writing() as connection:
+            own = connection.execute(text("SELECT pg_backend_pid()")).scalar()
+            with opening.make_engine(parse(server.url), "").begin() as other:
+                other.execute(text("SELECT pg_terminate_backend(:own)"), {"own": own})
+            connection.execute(text("SELECT 1"))
+
+    with pytest.raises(StoreError, match="cannot be used"):
+        write_and_be_dropped()

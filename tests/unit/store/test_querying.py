@@ -18,8 +18,8 @@ RUNS: dict[str, dict[str, Any]] = {
            "started": "2026-03-01T00:00:00.000+00:00", "labels": {"who": "ci", "n": "1"}},
     "r2": {"model.name": "resnet50", "framework.name": "torch", "framework.version": "2.2", "status": "invalid",
            "started": "2026-03-02T00:00:00.000+00:00", "labels": {"who": "ann"}},
-    "r3": {"model.name": "bert_large", "framework.name": "onnxruntime", "framework.version": "1.2", "scenario": "Server",
-           "started": "2026-03-03T00:00:00.000+00:00", "system.host": "rack%1", "labels": {}},
+    "r3": {"model.name": "bert_large", "framework.name": "onnxruntime", "framework.version": "1.2",
+           "scenario": "Server", "started": "2026-03-03T00:00:00.000+00:00", "system.host": "rack%1", "labels": {}},
     "s1": {"model.name": "bert-large", "framework.name": "onnxruntime", "framework.version": None, "status": "failed",
            "started": "2026-03-03T00:00:00.000+00:00", "labels": {"who": "ci"}},
 }  # fmt: skip
