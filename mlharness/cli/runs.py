@@ -122,7 +122,7 @@ def index_runs(roots: Sequence[Path], output: Output) -> None:
     from mlharness.store.opening import open_store
 
     store = open_store()
-    _tell(rebuild(store, dict.fromkeys(roots or [runs_dir().absolute(), *roots_of(store)])), output, "indexed")
+    _tell(rebuild(store, roots or [runs_dir(), *roots_of(store)]), output, "indexed")
 
 
 @command.command("import")

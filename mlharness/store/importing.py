@@ -40,7 +40,7 @@ def import_runs(store: Store, paths: Iterable[Path], root: Path, copy: bool = Tr
 
 def run_directories(path: Path) -> list[Path]:
     """The run directories that a path stands for. Raises UserError when there is none."""
-    path = path.absolute()
+    path = path.resolve()
     if (path / RESULT).exists():
         return [path]
     if not path.is_dir():
@@ -57,7 +57,7 @@ def admit(store: Store, directory: Path, root: Path | None, found: Indexed) -> P
         record = check(directory)
         if not admits(store, record, found):
             return None
-        return bring(directory, root.absolute() / record.run_id) if root else directory
+        return bring(directory, root.resolve() / record.run_id) if root else directory
     except UserError as error:
         found.problems.append(Problem(directory, error.message, error.remedy))
         return None

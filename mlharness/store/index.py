@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from mlharness.errors import UserError
 from mlharness.rundir import RESULT
@@ -76,18 +76,18 @@ def read_all(directories: Iterable[Path], found: Indexed) -> Iterator[Record]:
 
 def write(connection: Connection, records: Sequence[Record], found: Indexed, shared: bool) -> None:
     """Write rows in one transaction, of which there is one at a time."""
-    known = {row.run_id: row for row in connection.execute(select(runs).where(runs.c.run_id.in_(ids_of(records))))}
+    rows = connection.execute(select(runs).where(runs.c.run_id.in_(ids_of(records)))).mappings()
+    standing: dict[str, Mapping[str, Any]] = {row["run_id"]: dict(row) for row in rows}
     chosen: dict[str, Record] = {}
     for record in records:
-        if record.run_id in chosen:
-            stands: Any = (chosen[record.run_id].row, True)
+        row = standing.get(record.run_id)
+        if row is None:
+            found.added.append(record.run_id)
+        elif replaces(record, row, shared, found):
+            (found.unchanged if row == record.row else found.updated).append(record.run_id)
         else:
-            row = known.get(record.run_id)
-            stands = (row._mapping, is_there(row, shared)) if row is not None else None
-        if stands is None or replaces(record, *stands, shared, found):
-            chosen[record.run_id] = record
-            same = stands is not None and all(stands[0][key] == value for key, value in record.row.items())
-            (found.added if stands is None else found.unchanged if same else found.updated).append(record.run_id)
+            continue
+        chosen[record.run_id], standing[record.run_id] = record, record.row
     put(connection, list(chosen.values()))
 
 
@@ -96,20 +96,16 @@ def ids_of(records: Iterable[Record]) -> list[str]:
     return [record.run_id for record in records]
 
 
-def is_there(row: Row[Any], shared: bool) -> bool:
-    """Whether the directory of a row exists. On another host nobody can tell, and it is taken to."""
-    if shared and row.kept_on != platform.node():
-        return True
-    return (Path(row.root) / row.folder / RESULT).is_file()
+def replaces(record: Record, row: Mapping[str, Any], shared: bool, found: Indexed) -> bool:
+    """Whether a record takes the place of a row with its run id; notes what becomes of it where it does not.
 
-
-def replaces(record: Record, row: Any, there: bool, shared: bool, found: Indexed) -> bool:
-    """Whether a record takes the place of a row with its run id; notes what becomes of it where it does not."""
+    It does when it is of the same directory, or that of the row is gone. On another host nobody can see that.
+    """
     here = not shared or row["kept_on"] == record.row["kept_on"]  # a container's host has a new name every time
-    same_place = here and (row["root"], row["folder"]) == (record.row["root"], record.row["folder"])
-    if same_place or not there:
+    directory = Path(row["root"]) / row["folder"]
+    if here and (directory == record.directory or not (directory / RESULT).is_file()):
         return True
-    other = f"{row['root']}/{row['folder']}" + ("" if here else f" on {row['kept_on']}")
+    other = str(directory) if here else f"{directory} on {row['kept_on']}"
     if row["content_sha256"] == record.row["content_sha256"]:
         found.known.append(record.run_id)
     else:
@@ -121,8 +117,8 @@ def replaces(record: Record, row: Any, there: bool, shared: bool, found: Indexed
 def admits(store: Store, record: Record, found: Indexed) -> bool:
     """Whether the store would take a record; notes why not."""
     with store.reading() as connection:
-        row = connection.execute(select(runs).where(runs.c.run_id == record.run_id)).one_or_none()
-    return row is None or replaces(record, row._mapping, is_there(row, store.shared), store.shared, found)
+        row = connection.execute(select(runs).where(runs.c.run_id == record.run_id)).mappings().one_or_none()
+    return row is None or replaces(record, dict(row), store.shared, found)
 
 
 def put(connection: Connection, records: Sequence[Record]) -> None:
@@ -142,7 +138,7 @@ def catch_up(store: Store, root: Path) -> Indexed:
 
     Nothing is opened but those: 10,000 known directories cost one scan of their root.
     """
-    root = root.absolute()
+    root = root.resolve()
     stamps = scan(root)
     if not stamps:
         return Indexed()
@@ -172,7 +168,7 @@ def rebuild(store: Store, roots: Iterable[Path]) -> Indexed:
 
     A root that does not exist is left alone, since it may be a disk that is not mounted.
     """
-    there = [root.absolute() for root in roots if root.is_dir()]
+    there = dict.fromkeys(root.resolve() for root in roots if root.is_dir())
     folders = {root: scan(root) for root in there}
     found = index(store, [root / name for root, names in folders.items() for name in sorted(names)])
     for root, names in folders.items():

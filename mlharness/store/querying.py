@@ -147,7 +147,6 @@ def get_run(store: Store, run_id: str) -> Stored | None:
         ).one_or_none()
         if row is None:
             return None
-        pairs = connection.execute(
-            select(labels.c.key, labels.c.value).where(labels.c.run_id == run_id).order_by(labels.c.key)
-        ).tuples()
-    return Stored(run_id, f"{row.root}/{row.folder}", row.kept_on, json.loads(row.result), dict(pairs))
+        query = select(labels.c.key, labels.c.value).where(labels.c.run_id == run_id).order_by(labels.c.key)
+        noted = dict(connection.execute(query).tuples())
+    return Stored(run_id, f"{row.root}/{row.folder}", row.kept_on, json.loads(row.result), noted)

@@ -126,7 +126,7 @@ def read_record(directory: Path) -> Record:
         IncompleteRunError: it has no ``result.json``.
         UserError: ``result.json`` is damaged, from a newer mlharness, or no result.
     """
-    directory = directory.absolute()
+    directory = directory.resolve()  # one directory has one name, whichever way one comes to it
     stamp = directory_stamp(directory)  # before its files are read: a change after that is seen the next time
     result = read_result(directory)
     labels, problem = read_labels(directory, result)
@@ -180,7 +180,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_labels(directory: Path, result: dict[str, Any]) -> tuple[dict[str, str], str]:
-    """A run's labels: those of ``labels.json``, else those of its start; and what is wrong with the former, if anything."""
+    """A run's labels: those of ``labels.json``, else those of its start; and what is wrong with the former."""
     started_with = dict(result.get("labels") or {})
     path = directory / LABELS
     if not path.is_file():

@@ -15,7 +15,7 @@ def remove_directory(directory: Path) -> None:
     Raises:
         UserError: it is no run directory, or cannot be removed.
     """
-    if directory.is_symlink() or not (directory / RESULT).is_file():
+    if not (directory / RESULT).is_file():
         raise UserError(f"{directory} is no run directory", "Remove it yourself if that is what you want.")
     doomed = directory.with_name(f".removing-{directory.name}")
     try:

@@ -202,12 +202,15 @@ class TestRemoval:
         assert ran.code == 2
         assert tmp_path.is_dir()
 
-    def test_a_link_to_a_run_stays(self, mlh: Mlh, root: Path, tmp_path: Path) -> None:
-        (tmp_path / "link").symlink_to(root / OLD)
-        ran = mlh("runs", "rm", str(tmp_path / "link"), "--yes")
-        assert ran.code == 2
-        assert "is no run directory" in ran.err
-        assert (root / OLD / "result.json").is_file()
+    def test_a_run_has_one_name_however_one_comes_to_it(self, mlh: Mlh, root: Path, tmp_path: Path) -> None:
+        (tmp_path / "link").symlink_to(root)
+        mlh("runs", "index", str(tmp_path / "link"), f"{root}/../runs")
+        assert {row["directory"] for row in mlh("runs", "--json").document["runs"]} == {
+            str(root / OLD),
+            str(root / NEW),
+        }
+        assert mlh("runs", "rm", str(tmp_path / "link" / OLD), "--yes").code == 0
+        assert [row["run_id"] for row in mlh("runs", "--json").document["runs"]] == [NEW]
 
 
 def test_index_counts_what_it_found(mlh: Mlh, root: Path) -> None:
