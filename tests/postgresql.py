@@ -25,7 +25,7 @@ def programs() -> Path | None:
     """The folder with ``initdb`` and ``postgres``; None when there is none. Debian has it outside the path."""
     on_path = shutil.which("initdb")
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    found = Path(on_path) if on_path else debian[-1] if debian else None
+    found = Path(on_path).resolve() if on_path else debian[-1] if debian else None
     return found.parent if found is not None and (found.parent / "postgres").exists() else None
 
 

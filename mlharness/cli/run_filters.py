@@ -70,9 +70,9 @@ def moment(option: str, text: str, end: bool = False) -> datetime:
         UserError: it is neither.
     """
     now = datetime.now(timezone.utc).replace(tzinfo=None)
-    if ago := _AGO.match(text):
-        return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     try:
+        if ago := _AGO.match(text):
+            return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         # Python 3.10 does not know Z
         found = datetime.fromisoformat(re.sub(r"[zZ]\Z", "+00:00", text.strip()))
         if found.tzinfo is not None:

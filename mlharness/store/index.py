@@ -144,7 +144,7 @@ def catch_up(store: Store, root: Path) -> Indexed:
         return Indexed()
     with store.reading() as connection:
         rows = connection.execute(select(runs.c.folder, runs.c.stamp).where(runs.c.root == str(root)))
-        known = dict(rows.tuples())
+        known = dict(rows.all())
     return index(store, [root / name for name, stamp in stamps.items() if known.get(name) != stamp])
 
 

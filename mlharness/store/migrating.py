@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import Connection, Inspector, text
+from sqlalchemy import Connection, inspect, text
 
 from mlharness.errors import StoreError
 
@@ -16,8 +16,7 @@ _FOLDER = Path(__file__).parent / "migrations"
 
 def revision_of(connection: Connection) -> str | None:
     """The newest migration that the store has seen; None for an empty database."""
-    # not sqlalchemy.inspect(), whose result is typed as anything
-    if not Inspector(connection).has_table(VERSION_TABLE):
+    if not inspect(connection).has_table(VERSION_TABLE):
         return None
     found: str | None = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608  # our own constant
     return found

@@ -148,5 +148,5 @@ def get_run(store: Store, run_id: str) -> Stored | None:
         if row is None:
             return None
         query = select(labels.c.key, labels.c.value).where(labels.c.run_id == run_id).order_by(labels.c.key)
-        noted = dict(connection.execute(query).tuples())
+        noted = dict(connection.execute(query).all())
     return Stored(run_id, f"{row.root}/{row.folder}", row.kept_on, json.loads(row.result), noted)

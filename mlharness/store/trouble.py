@@ -13,8 +13,8 @@ from mlharness.errors import StoreError
 from mlharness.rundir import disk_is_full
 
 _BUGS = (DataError, IntegrityError, ProgrammingError)
-_FORBIDDEN = "42501"
-"""PostgreSQL's insufficient_privilege, which psycopg counts among a programmer's errors."""
+_FORBIDDEN = ("42501", "3F000")
+"""PostgreSQL's insufficient_privilege and invalid_schema_name, which psycopg counts among a programmer's errors."""
 _ELSEWHERE = "or set MLH_STORE to another file."
 _SQLITE = {
     "locked": ("is locked by another process", "Try again when that has ended."),
@@ -33,7 +33,7 @@ def explained(name: str, url: URL) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if isinstance(error, _BUGS) and getattr(error.orig, "sqlstate", "") != _FORBIDDEN:
+        if isinstance(error, _BUGS) and getattr(error.orig, "sqlstate", "") not in _FORBIDDEN:
             raise
         explain = sqlite_error if url.get_backend_name() == "sqlite" else server_error
         raise explain(name, " ".join(str(error.orig).split())) from error

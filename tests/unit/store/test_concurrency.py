@@ -21,8 +21,9 @@ from pathlib import Path
 from mlharness.store.index import index
 from mlharness.store.opening import open_store
 sys.stdin.readline()
+store = open_store()
 for line in Path(sys.argv[1]).read_text("utf-8").splitlines():
-    found = index(open_store(), [Path(line)])
+    found = index(store, [Path(line)])
     assert len(found.added) == 1, found
 """
 

@@ -82,7 +82,7 @@ def test_what_is_no_result_of_this_version(root: Path, changes: dict[str, Any], 
     assert caught.value.remedy
 
 
-@pytest.mark.parametrize("text", ["[1]", "null", "\ud800".encode("utf-16"), "[" * 100_000])
+@pytest.mark.parametrize("text", ["[1]", "null", b"\xff\xfe{", "[" * 100_000])
 def test_what_is_no_json_object(root: Path, text: str | bytes) -> None:
     path = write_run(root, RUN) / "result.json"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
