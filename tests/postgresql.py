@@ -47,7 +47,7 @@ class Server:
     bin: Path
     folder: Path
     port: int
-    process: subprocess.Popen[bytes] | None = field(default=None)
+    process: subprocess.Popen[str] | None = field(default=None)
 
     @property
     def url(self) -> str:
@@ -60,13 +60,13 @@ class Server:
             "listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": self.folder, "fsync": "off",
         }  # fmt: skip
         given = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
-        command = [self.bin / "postgres", "-D", self.folder / "data", *given]
+        command = [str(word) for word in (self.bin / "postgres", "-D", self.folder / "data", *given)]
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/", **account())
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, text=True, cwd="/", **account())
         self._wait()
 
     def _wait(self) -> None:
-        asked = [self.bin / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        asked = [str(self.bin / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         deadline = time.monotonic() + _LONGEST_S
         while subprocess.run(asked, check=False).returncode:
             assert self.process is not None
@@ -103,7 +103,18 @@ def running_server() -> Iterator[Server]:
         owner = account()
         if owner:
             os.chown(folder, owner["user"], owner["group"])
-        made = [found / "initdb", "-D", folder / "data", "-U", "tester", "-A", "trust", "--no-sync", "-E", "UTF8"]
+        made = [
+            str(found / "initdb"),
+            "-D",
+            str(folder / "data"),
+            "-U",
+            "tester",
+            "-A",
+            "trust",
+            "--no-sync",
+            "-E",
+            "UTF8",
+        ]
         subprocess.run([*made, "--locale", "C"], check=True, capture_output=True, cwd="/", **owner)
         server = Server(found, folder, free_port())
         try:

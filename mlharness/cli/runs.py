@@ -32,7 +32,7 @@ _FOLDERS = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--limit", type=click.IntRange(0), default=LIMIT, show_default=True, help="List so many; 0 for all.")
 @output_options
 @click.pass_context
-def command(context: click.Context, limit: int, output: Output, **chosen: Any) -> None:
+def command(context: click.Context, /, limit: int, output: Output, **chosen: Any) -> None:
     """List runs, the latest first, or do something with some.
 
     RUN is @last, @-2 (the one before the last), a run id, the beginning of one, or the path of a run directory.

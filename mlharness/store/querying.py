@@ -121,7 +121,7 @@ def id_at(store: Store, place: int) -> str | None:
     return found[0] if found else None
 
 
-def _ids(store: Store, query: Select[tuple[str]]) -> list[str]:
+def _ids(store: Store, query: Select[Any]) -> list[str]:
     with store.reading() as connection:
         return list(connection.execute(query).scalars())
 

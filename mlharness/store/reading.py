@@ -116,7 +116,7 @@ class Record:
     @property
     def directory(self) -> Path:
         """Where it was read."""
-        return Path(self.row["root"]) / self.row["folder"]
+        return Path(self.row["root"], self.row["folder"])
 
 
 def read_record(directory: Path) -> Record:

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.postgresql import Server, running_server
+
 MLH = (sys.executable, "-m", "mlharness")
 
 
@@ -96,3 +98,10 @@ def try_mount(command: Sequence[str]) -> None:
         problem = str(error)
     if problem:
         (pytest.fail if "CI" in os.environ else pytest.skip)(f"no file system can be mounted here: {problem}")
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A PostgreSQL server of this test's own, which it may stop."""
+    with running_server() as found:
+        yield found

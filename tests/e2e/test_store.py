@@ -7,14 +7,14 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.conftest import MLH, Bench, Ran
-from tests.postgresql import Server, running_server
+from tests.postgresql import Server
 
 SHORT = ("null", "--duration", "0.2", "--json")
 
@@ -23,13 +23,6 @@ SHORT = ("null", "--duration", "0.2", "--json")
 def user(environment: Mapping[str, str], tmp_path: Path) -> dict[str, str]:
     """The environment of a user without runs."""
     return {**environment, "MLH_DATA_DIR": str(tmp_path / "data")}
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    """A PostgreSQL server of this test's own, which it may stop."""
-    with running_server() as found:
-        yield found
 
 
 def runs(user: Mapping[str, str], *words: str) -> tuple[int, Any, str]:

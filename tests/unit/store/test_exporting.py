@@ -7,6 +7,7 @@ import io
 import json
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -24,7 +25,13 @@ HOSTILE = {"labels": {"k": 'a "quoted", line\nand a = comma', "=cmd": "ü"}}
 @pytest.fixture
 def filled(store: Store, root: Path) -> Store:
     """A store with a run that has everything, and one that has next to nothing."""
-    failed = {"status": "failed", "metric": None, "latency_ns": None, "framework.version": None, "labels": {}}
+    failed: dict[str, Any] = {
+        "status": "failed",
+        "metric": None,
+        "latency_ns": None,
+        "framework.version": None,
+        "labels": {},
+    }
     started = {"started": "2026-03-02T00:00:00.000+00:00"}
     index(store, [write_run(root, "one", HOSTILE), write_run(root, "two", {**failed, **started})])
     return store

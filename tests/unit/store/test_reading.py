@@ -31,7 +31,14 @@ def test_a_row_has_what_the_result_says(root: Path) -> None:
 
 
 def test_a_run_without_figures_has_none(root: Path) -> None:
-    nothing = {"metric": None, "latency_ns": None, "samples": None, "queries": None, "system": {}, "quality": None}
+    nothing: dict[str, Any] = {
+        "metric": None,
+        "latency_ns": None,
+        "samples": None,
+        "queries": None,
+        "system": {},
+        "quality": None,
+    }
     row = read_record(write_run(root, RUN, {"status": "failed", **nothing})).row
     assert [row[name] for name in ("value", "p99_ns", "accuracy", "quality", "samples")] == [None] * 5
     assert row["host"] == ""

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from mlharness.store.opening import open_store
 from mlharness.store.querying import Filter, count_runs, list_runs
 from tests.unit.store.making import a_result
@@ -19,6 +21,8 @@ _WRITER = """
 import sys
 from pathlib import Path
 from mlharness.store.index import index
+import pytest
+
 from mlharness.store.opening import open_store
 sys.stdin.readline()
 store = open_store()
@@ -28,7 +32,12 @@ for line in Path(sys.argv[1]).read_text("utf-8").splitlines():
 """
 
 
-def test_eight_writers_lose_nothing(url: str, root: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_eight_writers_lose_nothing(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    on_server = database == "postgresql"
+    url: str = request.getfixturevalue("server").url if on_server else str(tmp_path / "store.sqlite3")
+    root = tmp_path / "runs"
+    root.mkdir()
     document = a_result("x")
     names = [f"run-{number:04}" for number in range(RUNS)]
     for name in names:
