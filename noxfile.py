@@ -57,7 +57,7 @@ def folder(plugin: str, extras: str = "") -> str:
 @nox.session
 def tests(session: nox.Session) -> None:
     """The kernel's tests, with the reference plugins installed, and how much of the kernel they cover."""
-    session.install(".[exports]", *map(folder, REFERENCE_PLUGINS), *tools("test"))
+    session.install(".[exports,postgresql]", *map(folder, REFERENCE_PLUGINS), *tools("test"))
     session.run("coverage", "erase")
     measured = ("coverage", "run", "-m", "pytest")
     try:

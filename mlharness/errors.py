@@ -39,6 +39,10 @@ class TrustError(UserError):
     """A manifest wants to execute Python that nobody has trusted yet."""
 
 
+class StoreError(UserError):
+    """The store of runs cannot be read or written. Run directories are complete without it."""
+
+
 class RunError(MlharnessError):
     """A run failed: it was started and can give no figure (exit code 3)."""
 

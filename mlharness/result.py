@@ -13,12 +13,11 @@ from mlharness.diagnosis import Diagnosis, diagnose
 from mlharness.likeness import Fingerprint
 from mlharness.loadgen_log import LoadGenLog
 from mlharness.measuring import Measured
-from mlharness.plan import PlannedMetric, RunPlan
+from mlharness.plan import UNVERIFIED, PlannedMetric, RunPlan
+from mlharness.rundir import RESULT_VERSION
 from mlharness.runner.job import Message
 
-SCHEMA_VERSION = 1
 Status = Literal["valid", "invalid", "failed", "interrupted"]
-UNVERIFIED = "unverified: not verified by MLCommons"
 
 
 @dataclass
@@ -73,7 +72,7 @@ def make_result(
     last = findings.tests[-1] if findings.tests else None
     known = findings.latest or {}
     return {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": RESULT_VERSION,
         "run_id": directory.name,
         "plan_sha256": plan.sha256,
         "status": status(findings, reasons),

@@ -17,6 +17,10 @@ from typing import Any
 from mlharness.errors import UserError
 
 RESULT = "result.json"
+RESULT_VERSION = 1
+"""``schema_version`` of the results that this mlharness writes, and the newest that it reads."""
+LABELS = "labels.json"
+"""Labels that were changed after the run; they take the place of those in the result."""
 PLAN = "plan.json"
 SYSTEM = "system.json"
 RUNNER_LOG = "runner.log"

@@ -18,6 +18,7 @@ from mlharness.cli.options import (
     framework_option,
     model_argument,
     output_options,
+    split_label,
 )
 from mlharness.cli.output import Output
 from mlharness.errors import UserError
@@ -160,7 +161,7 @@ def _choices(
     every, first = parse_sample(trace_sample)
 
     return Choices(
-        labels=dict(_label(text) for text in labels),
+        labels=dict(split_label(text) for text in labels),
         options=tuple(options),
         max_wait_us=None if max_wait is None else round(max_wait * 1000),
         target_latency_ms=target_latency,
@@ -171,13 +172,6 @@ def _choices(
         trace_first=first,
         **same,
     )
-
-
-def _label(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise UserError(f"--label {text!r} is no label", "Write --label KEY=VALUE.")
-    return key, value
 
 
 def _run(request: Request, repeat: int, quality: tuple[str | None, int], plugins: Plugins, output: Output) -> ExitCode:

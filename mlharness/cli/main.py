@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "manifest": "Upgrade a manifest of the published MLHarness format.",
     "models": "List models, or show one.",
     "plugins": "List plugins: what each provides, and what is wrong with it.",
+    "runs": "List runs, show, label, remove, export or import some.",
     "trace": "Export the trace of a run.",
     "trust": "List or withdraw the trust given to manifests' Python.",
     "validate": "Check manifests without running anything.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 _UNBOUNDED = 100_000
 """Columns of a line that is not for a terminal: nothing is wrapped or cut, so that grep and awk see whole rows."""
+
+
+_MANY = 200
+"""A table with more rows is set without rich, which takes a second for a thousand of them; no cell wraps then."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +68,16 @@ class Output:
         from rich.table import Table
         from rich.text import Text
 
+        cells = [[printable(cell) for cell in row] for row in rows]
+        if len(rows) > _MANY:
+            print("\n".join(plain_table(columns, cells)))
+            return
         console = self.console()
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         for column in columns:
             table.add_column(column, no_wrap=not console.is_terminal, overflow="fold")
-        for row in rows:
-            # Text, since a plugin's words are no markup
-            table.add_row(*[Text(printable(cell)) for cell in row])
+        for row in cells:
+            table.add_row(*map(Text, row))  # Text, since a plugin's words are no markup
         with console.capture() as captured:
             console.print(table)
         print("\n".join(line.rstrip() for line in captured.get().splitlines()))
@@ -102,13 +109,31 @@ def print_document(document: Any) -> None:
     import msgspec
 
     plain = msgspec.to_builtins(document, enc_hook=_plain, str_keys=True)
-    text = json.dumps(plain, indent=2, ensure_ascii=False)
-    # A byte of an argument that is no UTF-8 is half a character here; JSON writes it as Python does, with \u.
-    print(text.encode("utf-8", "backslashreplace").decode("utf-8"))
+    try:
+        text = msgspec.json.format(msgspec.json.encode(plain), indent=2).decode("utf-8")
+    except UnicodeEncodeError:
+        # A byte of an argument that is no UTF-8 is half a character here; JSON writes it as Python does, with \u.
+        text = json.dumps(plain, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8")
+    print(text)
+
+
+def plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """The lines of a table, two spaces between columns."""
+    from rich.cells import cell_len
+
+    def width(cell: str) -> int:
+        return len(cell) if cell.isascii() else cell_len(cell)
+
+    widths = [max(map(width, column)) for column in zip(columns, *rows, strict=True)]
+    for row in (columns, *rows):
+        filled = [f"{cell}{' ' * (wide - width(cell))}" for cell, wide in zip(row, widths, strict=True)]
+        yield "  ".join(filled).replace("\n", " ").rstrip()
 
 
 def printable(text: str) -> str:
     """The text with control characters shown as escapes: a manifest's words cannot steer the terminal."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in text)
 
 

@@ -11,6 +11,8 @@ from mlharness.plugins import Plugins, build_manager
 from mlharness.request import prepare
 
 SECONDS = 1.0
+STORE = "builtin-store"
+"""The plugin that would tell the user's store of a test's runs."""
 
 
 def run_with_loadgen(
@@ -23,7 +25,7 @@ def run_with_loadgen(
     Args:
         manifest: a name or a path.
         root: where the run directory is made.
-        plugins: those of this process, for observers; None means all that are installed.
+        plugins: those of this process, for observers; None means all that are installed, but the store.
         choices: what ``mlh bench`` would be given, as fields of :class:`mlharness.choices.Choices`. A run lasts
             :data:`SECONDS` unless ``duration_s`` says otherwise. ``trust=True`` is remembered in the user's data
             directory.
@@ -32,4 +34,4 @@ def run_with_loadgen(
         UserError: the run could not begin.
     """
     asked = Choices(**{"duration_s": SECONDS, **choices})
-    return bench(prepare(str(manifest), asked, plugins or build_manager(), root))
+    return bench(prepare(str(manifest), asked, plugins or build_manager(block=[STORE]), root))

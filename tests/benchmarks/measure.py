@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+UNTOLD = ("--block", "builtin-store")
+"""These runs are none of the user's: the store is not told."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -24,7 +27,7 @@ class Row:
 
 def mlh_bench(root: Path, *arguments: str) -> tuple[dict[str, Any], Path]:
     """One ``mlh bench``; its result and its run directory."""
-    command = [sys.executable, "-m", "mlharness", "bench", *arguments, "--json", "-q", "--output", str(root)]
+    command = [sys.executable, "-m", "mlharness", "bench", *arguments, "--json", "-q", *UNTOLD, "--output", str(root)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}\n{done.stdout}")

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.benchmarks.measure import Row, median, spread
+from tests.benchmarks.measure import UNTOLD, Row, median, spread
 
 _PHASES = re.compile(r"^(floor|load|warmup|calibrate|samples|measure)", re.MULTILINE)
 
@@ -26,7 +26,7 @@ def seconds_before_loadgen(root: Path) -> tuple[float, float]:
     start = time.perf_counter()
     stamps: dict[str, float] = {}
     with subprocess.Popen(
-        [*bench, "--output", str(root)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        [*bench, *UNTOLD, "--output", str(root)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     ) as process:
         assert process.stderr is not None, "asked for a pipe"
         for line in process.stderr:

@@ -6,12 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.postgresql import Server, running_server
 
 MLH = (sys.executable, "-m", "mlharness")
 
@@ -66,3 +68,40 @@ def bench(environment: Mapping[str, str], tmp_path: Path) -> Bench:
         return Ran(done.returncode, done.stdout, done.stderr, root)
 
     return run
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path | None]:
+    """A file system of 2 MiB, which only root can mount; None for others, when the test has passed in a namespace."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    if os.geteuid() != 0:
+        try_mount(["unshare", "-rm", *command])
+        inner = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp", str(tmp_path / "inner")]
+        rerun = ["unshare", "-rm", *inner, request.node.nodeid]
+        done = subprocess.run(rerun, capture_output=True, text=True, check=False, cwd=request.config.rootpath)
+        assert done.returncode == 0, done.stdout
+        yield None
+        return
+    try_mount(command)
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)  # noqa: S607  # wherever umount is
+
+
+def try_mount(command: Sequence[str]) -> None:
+    """Mount a file system; where that cannot be, skip the test, but in CI fail it, since it would never run."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        problem = done.stderr.strip() if done.returncode else ""
+    except OSError as error:
+        problem = str(error)
+    if problem:
+        (pytest.fail if "CI" in os.environ else pytest.skip)(f"no file system can be mounted here: {problem}")
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A PostgreSQL server of this test's own, which it may stop."""
+    with running_server() as found:
+        yield found

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -256,36 +254,6 @@ def test_the_runs_before_a_failed_one_are_kept(spoil: Spoil, tmp_path: Path) -> 
     assert first["metric"] is not None
     assert json.loads((ran.root / first["run_id"] / "result.json").read_text("utf-8")) == first
     check_no_figure(second, *INSTANCE, "ValueError: no more")
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path | None]:
-    """A file system of 2 MiB, which only root can mount; None for others, when the test has passed in a namespace."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
-    if os.geteuid() != 0:
-        try_mount(["unshare", "-rm", *command])
-        inner = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp", str(tmp_path / "inner")]
-        rerun = ["unshare", "-rm", *inner, request.node.nodeid]
-        done = subprocess.run(rerun, capture_output=True, text=True, check=False, cwd=request.config.rootpath)
-        assert done.returncode == 0, done.stdout
-        yield None
-        return
-    try_mount(command)
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)  # noqa: S607  # wherever umount is
-
-
-def try_mount(command: Sequence[str]) -> None:
-    """Mount a file system; where that cannot be, skip the test, but in CI fail it, since it would never run."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        problem = done.stderr.strip() if done.returncode else ""
-    except OSError as error:
-        problem = str(error)
-    if problem:
-        (pytest.fail if "CI" in os.environ else pytest.skip)(f"no file system can be mounted here: {problem}")
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

@@ -15,6 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from tests.benchmarks.measure import UNTOLD
 from tests.soak.memory import Curve, python, runs_module, watch
 
 GOAL_MIB = 5.0
@@ -53,7 +54,7 @@ class Curves:
 
 def run(soak: Soak, root: Path, seconds: float) -> Curves:
     """mlharness, then the bare system with the very settings of that run."""
-    bench = (*soak.arguments, "--duration", f"{seconds:g}", "--json", "-q", "--output", str(root))
+    bench = (*soak.arguments, "--duration", f"{seconds:g}", "--json", "-q", *UNTOLD, "--output", str(root))
     roles = (runs_module("mlharness.runner"), runs_module("mlharness"))
     ours = watch(python("mlharness", "bench", *bench), root, seconds, *roles)
     (done,) = root.iterdir()
