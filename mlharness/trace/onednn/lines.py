@@ -24,7 +24,8 @@ _LINE = re.compile(
     rb",(\d+(?:\.\d+)?(?:e[+-]?\d+)?)\n"
 )
 _OTHER = re.compile(
-    rb"(?:onednn|dnnl|mkldnn)_verbose,(?:v\d+,)?(?:\d+(?:\.\d+)?,)?(?!(?:primitive,)?exec,)[a-z_]+[,:].*\n"
+    rb"(?:onednn|dnnl|mkldnn)_verbose,(?:v\d+,)?(?:\d+(?:\.\d+)?,)?(?:primitive,)?"
+    rb"(?:info|create|error|warn|common|graph|ukernel|gemm)[,:_].*\n"
 )
 """Of any other kind: about the library, what was made, or the execution of a whole graph."""
 _VERBOSE = b"_verbose,"

@@ -118,7 +118,7 @@ class OneDnnTracer:
             inside = begin <= place < end
             place += len(line)
             if not line.startswith(PREFIXES):
-                lines.unread += inside and _pass_on(line)
+                lines.unread += _pass_on(line) and inside
             elif not inside:
                 lines.note(line)
             elif (executed := read(line)) is not None:
