@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mlharness.trace.levels import APPLICATION, FRAMEWORK, LIBRARY, MODEL, SYSTEM
 from mlharness.trace.parentage import PARENTAGE
 from mlharness.trace.spans import NO_PARENT, Spans
+from tests.unit.trace.growing import ACTIONS, Step, grow
 from tests.unit.trace.making import one_tree, parentages, parents
 
 
@@ -239,3 +244,22 @@ class TestElsewhere:
 
 def test_the_codes_are_places_in_the_names() -> None:
     assert PARENTAGE == ("none", "named", "launched", "enclosed", "ambiguous", "alone")
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from((*ACTIONS, "open", "close", "guest")), st.integers(1, 3), st.integers(0, 5), st.integers(0, 99)
+    ),
+    max_size=60,
+)
+
+
+@given(steps=STEPS, random=st.randoms(use_true_random=False))
+def test_a_tree_that_was_flattened_and_shuffled_comes_back(steps: list[Step], random: Random) -> None:
+    grown = grow(steps)
+    order = list(range(len(grown.nodes)))
+    random.shuffle(order)
+    table = one_tree(grown.flatten(order))
+    names = {str(node.place): "-" if node.expected is None else str(node.expected) for node in grown.nodes}
+    assert parents(table) == names
+    assert parentages(table) == {str(node.place): grown.known(node) for node in grown.nodes}
