@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -140,18 +141,29 @@ class Spans:
 
     @classmethod
     def load(cls, path: Path) -> Spans:
-        """What :meth:`save` wrote. Raises ValueError or OSError for a file that is cut off."""
+        """What :meth:`save` wrote. Raises ValueError or OSError for a file that is cut off, or of something else."""
         try:
-            with np.load(path, allow_pickle=False) as file:
-                about = json.loads(file["about"].tobytes())
-                spans = cls(about["source"], about["clock"])
-                spans.dropped, spans.notes = about["dropped"], about["notes"]
-                spans._codes = {text: code for code, text in enumerate(about["strings"])}
-                spans._columns = {name: array("q", file[name].astype(np.int64).tobytes()) for name in _NUMBERS}
-                for name, column in spans._readings.items():
-                    column.frombytes(file[f"reading_{name}"].astype(column.typecode).tobytes())
-        except (KeyError, EOFError, OSError, ValueError) as error:  # zipfile's errors are a ValueError or an OSError
+            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            return cls._of(arrays)
+        except (KeyError, TypeError, EOFError, OSError, ValueError, BadZipFile) as error:
             raise ValueError(f"{path.name} cannot be read: {error}") from error
+
+    @classmethod
+    def _of(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Spans:
+        about = json.loads(arrays["about"].tobytes())
+        strings = about["strings"]
+        spans = cls(about["source"], about["clock"])
+        spans.dropped, spans.notes = about["dropped"], about["notes"]
+        spans._codes = {text: code for code, text in enumerate(strings)}
+        spans._columns = {name: array("q", arrays[name].astype(np.int64).tobytes()) for name in _NUMBERS}
+        for name, column in spans._readings.items():
+            column.frombytes(arrays[f"reading_{name}"].astype(column.typecode).tobytes())
+        for kept, texts in ((spans._columns, ("name", "kind", "attributes")), (spans._readings, ("name", "unit"))):
+            if len({len(column) for column in kept.values()}) > 1:
+                raise ValueError("its columns are not of one length")
+            if any(len(kept[text]) and not 0 <= min(kept[text]) <= max(kept[text]) < len(strings) for text in texts):
+                raise ValueError("it names texts that it does not have")
         return spans
 
     def _behind(self, anchor: Anchor | None) -> int:
