@@ -2,7 +2,8 @@
 
 Where spans of several threads enclose such a one, the innermost level decides. What is left is a primitive with an
 operator on each of several threads, and two facts are of help: an operator computes by certain kinds of primitives
-only, and a thread computes one primitive at a time. What they do not settle stays ambiguous.
+only, which its type says or which the primitives show whose operator is certain; and a thread computes one primitive at
+a time. What they do not settle stays ambiguous.
 """
 
 from __future__ import annotations
@@ -14,12 +15,11 @@ import numpy.typing as npt
 
 from mlharness.trace.enclosing import Bounds, Enclosed
 from mlharness.trace.levels import FRAMEWORK, LIBRARY
-from mlharness.trace.matching import fits
+from mlharness.trace.matching import Shown, fits
 from mlharness.trace.spans import Integers, SpanTable
 
 OVERLAP_NS = 1_000
 """Two primitives run at the same time when they overlap by more: the source's times have steps of 244 ns."""
-
 Candidates = dict[int, list[int]]
 """For a row, the rows that could be its parent."""
 
@@ -76,12 +76,13 @@ def _settle(
     primitives = {row: found for row, found in several.items() if _threadless(table, row)}
     if not primitives:
         return {}
+    certain = {row: parent for row, parent in known.items() if parent >= 0 and _threadless(table, row)}
+    shown = Shown(table, bounds, enclosed, certain)
     for row, found in primitives.items():
         kind = table.text("kind", row)
         fitting = [one for one in found if _computes(table, enclosed, one, kind)]
-        primitives[row] = fitting or found
-    others = {row: [parent] for row, parent in known.items() if parent >= 0 and _threadless(table, row)}
-    _one_at_a_time(table.thread.tolist(), bounds, primitives, others)
+        primitives[row] = shown.narrow(row, fitting or found)
+    _one_at_a_time(table.thread.tolist(), bounds, primitives, {row: [parent] for row, parent in certain.items()})
     return {row: found[0] for row, found in primitives.items() if len(found) == 1}
 
 
