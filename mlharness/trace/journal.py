@@ -47,13 +47,14 @@ class Journal:
         self.count = self._head[2] = count + 1  # after the record: who reads the file sees whole ones
 
     def extend(self, values: Sequence[int]) -> None:
-        """Many records of one integer each; all of them or none, so that they lie together."""
+        """Many records of a journal whose ``width`` is 1; all of them or none, so that they lie together."""
         count, more = self.count, len(values)
         if count + more > self._capacity:
             self._head[3] += more
             return
         start = _HEADER + count
         self._head[start : start + more] = memoryview(array("q", values))
+        self._next += 8 * more
         self.count = self._head[2] = count + more
 
     def close(self) -> None:
@@ -69,8 +70,8 @@ def read_journal(path: Path) -> tuple[Integers, int]:
         raise ValueError(f"{path.name} is cut off")
     with path.open("rb") as file:
         mark, width, count, dropped = struct.unpack(f"<{_HEADER}q", file.read(8 * _HEADER))
-        if mark != _MARK or not 0 < width < 1 << 20:
+        if mark != _MARK or not 0 < width < 1 << 20 or not 0 <= count < 1 << 40 or dropped < 0:
             raise ValueError(f"{path.name} is no journal")
-        values = np.fromfile(file, np.int64, count * width)
+        values = np.fromfile(file, np.int64, min(count * width, (size - 8 * _HEADER) // 8))
     whole = values[: len(values) // width * width].reshape(-1, width)
     return whole, dropped + count - len(whole)

@@ -11,8 +11,8 @@ import numpy as np
 
 from mlharness.errors import UserError
 from mlharness.trace.levels import LEVELS
+from mlharness.trace.parentage import PARENTAGE
 from mlharness.trace.spans import SpanTable
-from mlharness.trace.tree import PARENTAGE
 
 if TYPE_CHECKING:
     import duckdb

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -140,18 +141,29 @@ class Spans:
 
     @classmethod
     def load(cls, path: Path) -> Spans:
-        """What :meth:`save` wrote. Raises ValueError or OSError for a file that is cut off."""
+        """What :meth:`save` wrote. Raises ValueError or OSError for a file that is cut off, or of something else."""
         try:
-            with np.load(path, allow_pickle=False) as file:
-                about = json.loads(file["about"].tobytes())
-                spans = cls(about["source"], about["clock"])
-                spans.dropped, spans.notes = about["dropped"], about["notes"]
-                spans._codes = {text: code for code, text in enumerate(about["strings"])}
-                spans._columns = {name: array("q", file[name].astype(np.int64).tobytes()) for name in _NUMBERS}
-                for name, column in spans._readings.items():
-                    column.frombytes(file[f"reading_{name}"].astype(column.typecode).tobytes())
-        except (KeyError, EOFError, OSError, ValueError) as error:  # zipfile's errors are a ValueError or an OSError
+            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            return cls._of(arrays)
+        except (KeyError, TypeError, EOFError, OSError, ValueError, BadZipFile) as error:
             raise ValueError(f"{path.name} cannot be read: {error}") from error
+
+    @classmethod
+    def _of(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Spans:
+        about = json.loads(arrays["about"].tobytes())
+        strings = about["strings"]
+        spans = cls(about["source"], about["clock"])
+        spans.dropped, spans.notes = about["dropped"], about["notes"]
+        spans._codes = {text: code for code, text in enumerate(strings)}
+        spans._columns = {name: array("q", arrays[name].astype(np.int64).tobytes()) for name in _NUMBERS}
+        for name, column in spans._readings.items():
+            column.frombytes(arrays[f"reading_{name}"].astype(column.typecode).tobytes())
+        for kept, texts in ((spans._columns, ("name", "kind", "attributes")), (spans._readings, ("name", "unit"))):
+            if len({len(column) for column in kept.values()}) > 1:
+                raise ValueError("its columns are not of one length")
+            if any(len(kept[text]) and not 0 <= min(kept[text]) <= max(kept[text]) < len(strings) for text in texts):
+                raise ValueError("it names texts that it does not have")
         return spans
 
     def _behind(self, anchor: Anchor | None) -> int:
@@ -222,10 +234,14 @@ TEXTS = ("name", "kind", "source", "attributes")
 
 
 def concatenate(tables: Sequence[SpanTable]) -> SpanTable:
-    """One table of several, with ids, and parents still as each source's keys."""
+    """One table of several, with ids; parents are still keys, which are numbered through, so that each has one span.
+
+    Two predictors may give the same keys. A parent is looked for in the span's own table, then in the others of its
+    source; where it is in none, the span has none.
+    """
     strings: dict[str, int] = {"": 0}
     parts: dict[str, list[Integers]] = {name: [] for name in COLUMNS}
-    for table in tables:
+    for table in _numbered(tables):
         codes = np.array([strings.setdefault(text, len(strings)) for text in table.strings], np.int64)
         for name in COLUMNS:
             column = getattr(table, name)
@@ -233,3 +249,26 @@ def concatenate(tables: Sequence[SpanTable]) -> SpanTable:
     columns = {name: np.concatenate(found) if found else np.empty(0, np.int64) for name, found in parts.items()}
     columns["id"] = np.arange(1, len(columns["start"]) + 1, dtype=np.int64)
     return SpanTable(strings=tuple(strings), **columns)
+
+
+def _numbered(tables: Sequence[SpanTable]) -> Iterator[SpanTable]:
+    """The tables with keys, and keys of parents, that differ over all of them."""
+    known = [np.unique(table.key[table.key != 0]) for table in tables]
+    offsets = np.cumsum([1, *map(len, known)]).tolist()
+    sources = [table.text("source", 0) if len(table) else "" for table in tables]
+    for table, keys, offset, source in zip(tables, known, offsets, sources, strict=False):
+        key, parent = _places(keys, table.key, offset), _places(keys, table.parent, offset)
+        lost = np.flatnonzero((parent == 0) & (table.parent > 0))
+        for other, begin, its_source in zip(known, offsets, sources, strict=False):
+            if len(lost) and its_source == source:
+                parent[lost] = np.maximum(parent[lost], _places(other, table.parent[lost], begin))
+        parent[table.parent == NO_PARENT] = NO_PARENT
+        yield replace(table, key=key, parent=parent)
+
+
+def _places(keys: Integers, wanted: Integers, offset: int) -> Integers:
+    """Where each key stands among the sorted ``keys``, from ``offset`` on; 0 for one that is not there."""
+    if not len(keys):
+        return np.zeros(len(wanted), np.int64)
+    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[place] == wanted, place + offset, 0)

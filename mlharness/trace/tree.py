@@ -7,19 +7,20 @@ or work was handed to a pool, on exactly one thread. What two threads could equa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
 from dataclasses import replace
 
 import numpy as np
 
+from mlharness.trace.elsewhere import find_elsewhere
+from mlharness.trace.enclosing import Bounds, enclose
+from mlharness.trace.parentage import ALONE, AMBIGUOUS, ENCLOSED, LAUNCHED, NAMED, NONE, PARENTAGE
 from mlharness.trace.spans import NO_PARENT, Integers, SpanTable
 
-PARENTAGE = ("none", "named", "launched", "enclosed", "ambiguous", "alone")
-"""How a parent is known. ``none``: nothing encloses the span; ``alone``: it stands on a timeline of its own."""
-NONE, NAMED, LAUNCHED, ENCLOSED, AMBIGUOUS, ALONE = range(len(PARENTAGE))
+__all__ = ["PARENTAGE", "TOLERANCE_NS", "with_parents"]
 
 TOLERANCE_NS = 2_000
-"""By how much a span may reach beyond one that is further out by a level: profilers stamp in whole microseconds."""
+"""By how much a span may reach beyond one that is further out: profilers stamp in whole microseconds."""
 
 
 def with_parents(table: SpanTable, tolerance_ns: int = TOLERANCE_NS) -> SpanTable:
@@ -31,111 +32,74 @@ def with_parents(table: SpanTable, tolerance_ns: int = TOLERANCE_NS) -> SpanTabl
     """
     parent, parentage = np.zeros(len(table), np.int64), np.full(len(table), NONE, np.int64)
     if len(table):
-        _alone(table, parentage)
+        parentage[table.parent == NO_PARENT] = ALONE
         _named(table, parent, parentage)
-        _launched(table, parent, parentage)
-        _Enclosing(table, tolerance_ns).find(parent, parentage)
+        _launched(table, parent, parentage, tolerance_ns)
+        _enclosed(table, parent, parentage, tolerance_ns)
+        _no_circles(parent, parentage)
     return replace(table, parent=parent, parentage=parentage)
 
 
-def _alone(table: SpanTable, parentage: Integers) -> None:
-    parentage[table.parent == NO_PARENT] = ALONE
-
-
 def _named(table: SpanTable, parent: Integers, parentage: Integers) -> None:
-    """Parents that a source names by its own keys."""
+    """Parents that a source names by its keys, which :func:`concatenate` has made different for all spans."""
     rows = np.flatnonzero(table.parent > 0)
-    if not len(rows):
-        return
     keyed = np.flatnonzero(table.key)
-    known = dict(zip(zip(table.source[keyed].tolist(), table.key[keyed].tolist(), strict=True),
-                     table.id[keyed].tolist(), strict=True))  # fmt: skip
-    for row in rows.tolist():
-        found = known.get((int(table.source[row]), int(table.parent[row])))
-        if found is not None:
-            parent[row], parentage[row] = found, NAMED
+    if not len(rows) or not len(keyed):
+        return
+    keyed = keyed[np.argsort(table.key[keyed], kind="stable")]
+    keys = table.key[keyed]
+    place = np.minimum(np.searchsorted(keys, table.parent[rows]), len(keys) - 1)
+    known = keys[place] == table.parent[rows]
+    parent[rows[known]], parentage[rows[known]] = table.id[keyed[place[known]]], NAMED
 
 
-def _launched(table: SpanTable, parent: Integers, parentage: Integers) -> None:
-    """Parents that launched the span; of several spans with one correlation the innermost, which began last."""
+def _launched(table: SpanTable, parent: Integers, parentage: Integers, tolerance_ns: int) -> None:
+    """Parents that launched the span: of its own source if that has any, and of several the last that began before."""
     rows = np.flatnonzero((table.caused_by != 0) & (parentage == NONE))
     if not len(rows):
         return
     launching = np.flatnonzero(table.correlation)
     launching = launching[np.argsort(table.start[launching], kind="stable")]
-    known = dict(zip(table.correlation[launching].tolist(), table.id[launching].tolist(), strict=True))
+    known: dict[tuple[int, int], list[int]] = {}
+    for row, number, source in zip(launching.tolist(), table.correlation[launching].tolist(),
+                                   table.source[launching].tolist(), strict=True):  # fmt: skip
+        known.setdefault((source, number), []).append(row)
+        known.setdefault((-1, number), []).append(row)
+    starts: list[int] = table.start.tolist()
     for row in rows.tolist():
-        found = known.get(int(table.caused_by[row]))
-        if found is not None:
-            parent[row], parentage[row] = found, LAUNCHED
+        number, source = int(table.caused_by[row]), int(table.source[row])
+        found = [one for one in known.get((source, number)) or known.get((-1, number), ()) if one != row]
+        if found:
+            before = bisect_right(found, starts[row] + tolerance_ns, key=starts.__getitem__)
+            parent[row], parentage[row] = found[max(before - 1, 0)] + 1, LAUNCHED
 
 
-class _Enclosing:
-    """Parents by containment: a sweep over each thread with a stack of what is open."""
+def _enclosed(table: SpanTable, parent: Integers, parentage: Integers, tolerance_ns: int) -> None:
+    """Parents by containment."""
+    bounds = Bounds.of(table, tolerance_ns)
+    found = enclose(table, bounds, parentage != ALONE)
+    here = (parentage == NONE) & (found.enclosing >= 0)
+    parent[here] = found.enclosing[here] + 1
+    parentage[here] = np.where(found.twin[here], AMBIGUOUS, ENCLOSED)
+    orphans = np.flatnonzero((parentage == NONE) & (table.level > 0))
+    elsewhere, unclear = find_elsewhere(table, bounds, found, orphans)
+    parent[orphans] = elsewhere + 1
+    parentage[orphans] = np.where(unclear, AMBIGUOUS, np.where(elsewhere >= 0, ENCLOSED, NONE))
 
-    def __init__(self, table: SpanTable, tolerance_ns: int) -> None:
-        self._table = table
-        # A span further in is taken for shorter by the tolerance, on both sides, and for no less than its middle.
-        inset = np.minimum(tolerance_ns * table.level, table.duration // 2)
-        self._starts: list[int] = (table.start + inset).tolist()
-        self._ends: list[int] = (table.end - inset).tolist()
-        self._levels: list[int] = table.level.tolist()
-        self._order = np.lexsort((table.level, -np.array(self._ends, np.int64), np.array(self._starts, np.int64)))
 
-    def find(self, parent: Integers, parentage: Integers) -> None:
-        """Fill in what is still open."""
-        on_thread = (self._table.thread != 0) & (parentage != ALONE)
-        threads = [self._order[on_thread[self._order] & (self._table.thread[self._order] == thread)]
-                   for thread in np.unique(self._table.thread[on_thread])]  # fmt: skip
-        for rows in threads:
-            for row, enclosing, twin in self._sweep(rows.tolist()):
-                if parentage[row] == NONE and enclosing >= 0:
-                    parent[row] = enclosing + 1
-                    parentage[row] = AMBIGUOUS if twin else ENCLOSED
-        self._elsewhere(threads, parent, parentage)
-
-    def _sweep(self, rows: Sequence[int], guests: frozenset[int] = frozenset()) -> Iterator[tuple[int, int, bool]]:
-        """For each row, in order of its start: the innermost that encloses it, -1 for none.
-
-        ``guests`` are spans of other threads, which enclose nothing here. The last is true for a span that has the
-        very bounds and level of the one before it: which of them encloses the other cannot be told, so neither does.
-        """
-        starts, ends, levels = self._starts, self._ends, self._levels
-        stack: list[int] = []
-        last, last_found = -1, -1
-        for row in rows:
-            start, end, level = starts[row], ends[row], levels[row]
-            if last >= 0 and start == starts[last] and end == ends[last] and level == levels[last] and not guests:
-                yield row, last_found, True
-                continue
-            while stack and ends[stack[-1]] <= start and not (ends[stack[-1]] == start == end):
-                stack.pop()
-            found = next((open_ for open_ in reversed(stack) if ends[open_] >= end and levels[open_] <= level), -1)
-            yield row, found, False
-            if row not in guests:
-                stack.append(row)
-                last, last_found = row, found
-
-    def _elsewhere(self, threads: list[Integers], parent: Integers, parentage: Integers) -> None:
-        """What nothing encloses on its own thread may be the work of a span on another."""
-        orphans = np.flatnonzero((parentage == NONE) & (self._table.level > 0))
-        if not len(orphans):
-            return
-        best: dict[int, list[int]] = {row: [] for row in orphans.tolist()}
-        for rows in threads:
-            guests = np.setdiff1d(orphans, rows, assume_unique=True)
-            if not len(guests):
-                continue
-            both = np.zeros(len(self._table), bool)
-            both[rows], both[guests] = True, True
-            known = frozenset(guests.tolist())
-            for row, enclosing, _ in self._sweep(self._order[both[self._order]].tolist(), known):
-                if row in known and enclosing >= 0 and self._levels[enclosing] < self._levels[row]:
-                    best[row].append(enclosing)
-        for row, candidates in best.items():
-            deepest = max((self._levels[candidate] for candidate in candidates), default=-1)
-            chosen = [candidate for candidate in candidates if self._levels[candidate] == deepest]
-            if len(chosen) == 1:
-                parent[row], parentage[row] = chosen[0] + 1, ENCLOSED
-            elif chosen:
-                parentage[row] = AMBIGUOUS
+def _no_circles(parent: Integers, parentage: Integers) -> None:
+    """A source that names parents in a circle tells nothing: its spans have none, and are marked."""
+    up = np.concatenate(([0], parent))
+    endless = up
+    for _ in range(len(up).bit_length()):  # after so many doublings every way up has ended at 0
+        endless = endless[endless]
+    for start in np.flatnonzero(endless).tolist():
+        seen, one = set(), start
+        while one and one not in seen:
+            seen.add(one)
+            one = int(up[one])
+        while one:  # which is on the circle
+            following = int(up[one])
+            up[one] = parent[one - 1] = 0
+            parentage[one - 1] = AMBIGUOUS
+            one = following
