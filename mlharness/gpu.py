@@ -6,11 +6,22 @@ NVML's names are those of https://docs.nvidia.com/deploy/nvml-api/. Tested with 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+
+SLOWED_BY = {
+    0x04: "its power limit",
+    0x08: "a hardware slowdown",
+    0x20: "its temperature, by the driver",
+    0x40: "its temperature, by the hardware",
+    0x80: "the power supply's brake",
+}
+"""Those of NVML's reasons for a lower clock that nobody asked for."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,45 @@ class Gpu:
             return GpuReading(clock, None)
         found = {process.pid for process in (*computing, *(drawing or ()))} - set(own)
         return GpuReading(clock, sum((self._proc / str(pid)).exists() for pid in found))
+
+    def figures(self) -> Iterator[tuple[str, str, float]]:
+        """Name, unit and value of what this GPU tells of itself now."""
+        nvml = self._nvml
+        use, memory = self._ask(nvml.nvmlDeviceGetUtilizationRates), self._ask(nvml.nvmlDeviceGetMemoryInfo)
+        reasons = self._slowing()
+        for name, unit, value, scale in (
+            ("power", "W", self._ask(nvml.nvmlDeviceGetPowerUsage), 1e-3),
+            ("energy_since_boot", "J", self._ask(nvml.nvmlDeviceGetTotalEnergyConsumption), 1e-3),
+            ("clock", "MHz", self._ask(nvml.nvmlDeviceGetClockInfo, nvml.NVML_CLOCK_SM), 1),
+            ("memory_clock", "MHz", self._ask(nvml.nvmlDeviceGetClockInfo, nvml.NVML_CLOCK_MEM), 1),
+            ("temperature", "C", self._ask(nvml.nvmlDeviceGetTemperature, nvml.NVML_TEMPERATURE_GPU), 1),
+            ("utilisation", "%", use and use.gpu, 1),
+            ("memory_utilisation", "%", use and use.memory, 1),
+            ("memory", "bytes", memory and memory.used, 1),
+            ("throttled", "%", None if reasons is None else float(any(reasons & bit for bit in SLOWED_BY)), 100),
+        ):
+            if value is not None:
+                yield name, unit, value * scale
+
+    def traffic(self) -> Iterator[tuple[str, str, float]]:
+        """What goes over PCIe, which NVML measures for 20 ms each way while the caller waits."""
+        nvml = self._nvml
+        for name, way in (("pcie_sent", nvml.NVML_PCIE_UTIL_TX_BYTES), ("pcie_received", nvml.NVML_PCIE_UTIL_RX_BYTES)):
+            kilobytes = self._ask(nvml.nvmlDeviceGetPcieThroughput, way)
+            if kilobytes is not None:
+                yield name, "bytes/s", kilobytes * 1e3
+
+    def slowed_by(self) -> list[str]:
+        """Why its clocks are held down now, if they are and nobody asked for it."""
+        reasons = self._slowing() or 0
+        return [words for bit, words in SLOWED_BY.items() if reasons & bit]
+
+    def _slowing(self) -> int | None:
+        """NVML's bits, whose function was renamed with driver 535."""
+        nvml = self._nvml
+        asked = getattr(nvml, "nvmlDeviceGetCurrentClocksEventReasons", None)
+        found = self._ask(asked or nvml.nvmlDeviceGetCurrentClocksThrottleReasons)
+        return None if found is None else int(found)
 
     def name(self) -> str:
         """The product's name; empty when the driver does not tell."""
@@ -77,6 +127,19 @@ def open_gpu(device: str) -> Gpu | None:
     except nvml.NVMLError:
         nvml.nvmlShutdown()
         return None
+
+
+def gpu_missing(device: str) -> str:
+    """Why :func:`open_gpu` gives none, in a short sentence; empty when it gives one."""
+    if device.partition(":")[0] != "cuda":
+        return "the run uses no GPU"
+    found = open_gpu(device)
+    if found is not None:
+        found.close()
+        return ""
+    if importlib.util.find_spec("pynvml") is None:
+        return "nvidia-ml-py, which reads GPUs, is not installed: pip install nvidia-ml-py"
+    return f"NVML shows no GPU {device}" if load_nvml() else "NVML finds no driver of a GPU"
 
 
 def all_gpus() -> Iterable[Gpu]:
