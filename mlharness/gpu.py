@@ -6,7 +6,6 @@ NVML's names are those of https://docs.nvidia.com/deploy/nvml-api/. Tested with 
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -53,13 +52,13 @@ class Gpu:
         return GpuReading(clock, sum((self._proc / str(pid)).exists() for pid in found))
 
     def figures(self) -> Iterator[tuple[str, str, float]]:
-        """Name, unit and value of what this GPU tells of itself now."""
+        """Name, unit and value of what this GPU tells of itself now; its energy is that since the driver was loaded."""
         nvml = self._nvml
         use, memory = self._ask(nvml.nvmlDeviceGetUtilizationRates), self._ask(nvml.nvmlDeviceGetMemoryInfo)
         reasons = self._slowing()
         for name, unit, value, scale in (
             ("power", "W", self._ask(nvml.nvmlDeviceGetPowerUsage), 1e-3),
-            ("energy_since_boot", "J", self._ask(nvml.nvmlDeviceGetTotalEnergyConsumption), 1e-3),
+            ("energy", "J", self._ask(nvml.nvmlDeviceGetTotalEnergyConsumption), 1e-3),
             ("clock", "MHz", self._ask(nvml.nvmlDeviceGetClockInfo, nvml.NVML_CLOCK_SM), 1),
             ("memory_clock", "MHz", self._ask(nvml.nvmlDeviceGetClockInfo, nvml.NVML_CLOCK_MEM), 1),
             ("temperature", "C", self._ask(nvml.nvmlDeviceGetTemperature, nvml.NVML_TEMPERATURE_GPU), 1),
@@ -137,9 +136,13 @@ def gpu_missing(device: str) -> str:
     if found is not None:
         found.close()
         return ""
-    if importlib.util.find_spec("pynvml") is None:
+    if _import_nvml() is None:
         return "nvidia-ml-py, which reads GPUs, is not installed: pip install nvidia-ml-py"
-    return f"NVML shows no GPU {device}" if load_nvml() else "NVML finds no driver of a GPU"
+    nvml = load_nvml()
+    if nvml is None:
+        return "NVML finds no driver of a GPU"
+    nvml.nvmlShutdown()
+    return f"NVML shows no GPU {device}"
 
 
 def all_gpus() -> Iterable[Gpu]:
@@ -166,12 +169,18 @@ def visible_device(number: int, visible: str | None) -> str:
 
 def load_nvml() -> Any:
     """The initialised module ``pynvml``; None when it is not installed, or finds no driver."""
-    try:
-        nvml: Any = importlib.import_module("pynvml")
-    except ImportError:
+    nvml = _import_nvml()
+    if nvml is None:
         return None
     try:
         nvml.nvmlInit()
     except nvml.NVMLError:
         return None
     return nvml
+
+
+def _import_nvml() -> Any:
+    try:
+        return importlib.import_module("pynvml")
+    except ImportError:
+        return None

@@ -27,6 +27,7 @@ class Counters:
     def __init__(self, events: Mapping[str, tuple[int, int]] = EVENTS) -> None:
         self._events = events
         self._open: dict[str, Counter] = {}
+        self._lacking: list[str] = []
         self._enabled = False
 
     def start(self) -> None:
@@ -39,6 +40,7 @@ class Counters:
                 refused = error
         if refused is not None and not self._open:
             raise refused
+        self._lacking = [name for name in self._events if name not in self._open]
 
     def read(self, spans: Spans, now_ns: int) -> None:
         """Add the counts; the first call lets them begin."""
@@ -46,6 +48,8 @@ class Counters:
             for counter in self._open.values():
                 counter.enable()
             self._enabled = True
+            if self._lacking:
+                spans.notes.append(f"this processor has no counter of {', '.join(self._lacking)}")
             return
         for name, counter in self._open.items():
             count = counter.read()

@@ -19,6 +19,7 @@ class GpuProbe:
         self._name = f"gpu{device.partition(':')[2] or 0}"
         self._gpu: Gpu | None = None
         self._pcie_ns = 0
+        self._energy: float | None = None
 
     def start(self) -> None:
         """Open it. Raises RuntimeError when it has gone since it was looked for."""
@@ -30,6 +31,9 @@ class GpuProbe:
         """Add what it tells, and a note of each reason for which its clocks were held down."""
         assert self._gpu is not None, "opened by start"
         for name, unit, value in self._gpu.figures():
+            if name == "energy":
+                self._energy = value if self._energy is None else self._energy
+                value -= self._energy  # that of the test
             spans.read(f"{self._name}.{name}", unit, now_ns, value)
         for reason in self._gpu.slowed_by():
             note = f"{self._name} was slowed: {reason}"
