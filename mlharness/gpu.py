@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-
 SLOWED_BY = {
     0x04: "its power limit",
     0x08: "a hardware slowdown",

@@ -147,7 +147,7 @@ def clock(host: Host) -> float | None:
 
 
 def clocks(host: Host) -> dict[int, float]:
-    """The clock in MHz of each of the first :data:`CLOCKED_CORES` usable cores; none where the kernel has no cpufreq."""
+    """The clock in MHz of each of the first :data:`CLOCKED_CORES` usable cores; none without cpufreq."""
     paths = {core: host.sys / f"devices/system/cpu/cpu{core}/cpufreq/scaling_cur_freq" for core in host.cores}
     read = {core: "".join(_lines(paths[core])).strip() for core in host.cores[:CLOCKED_CORES]}
     return {core: int(text) / 1000 for core, text in read.items() if text.isdigit()}

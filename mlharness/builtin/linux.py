@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Mapping
 from functools import partial
 from time import monotonic_ns
@@ -19,7 +20,7 @@ from mlharness.trace.levels import SYSTEM
 from mlharness.trace.linux.perf_events import SwitchRing, why_not
 from mlharness.trace.linux.records import Records, parse_records
 from mlharness.trace.linux.slices import BLOCKED, RUNNING, WAITING, Slice, Window, migrations, timelines
-from mlharness.trace.linux.threads import TASKS, Schedstat, Use, names_of, read_uses, threads
+from mlharness.trace.linux.threads import TASKS, Schedstat, Use, list_threads, names_of, read_uses
 from mlharness.trace.sampler import Sampler, own_threads
 from mlharness.trace.spans import NO_PARENT, Spans
 
@@ -75,11 +76,15 @@ class _Threads:
         self.before = read_uses()
         self.start = monotonic_ns()
 
+    def note_names(self) -> None:
+        """What the interpreter calls its threads, of which one may end before the test does."""
+        self.names.update({one.native_id: one.name for one in threading.enumerate() if one.native_id})
+
     def end(self) -> None:
         """Right after it."""
         self.stop = monotonic_ns()
         after = read_uses()
-        self.names = names_of()
+        self.names.update(names_of())
         self.ours |= own_threads()
         self.used = {
             thread: use.since(self.before.get(thread, Use()))
@@ -111,7 +116,7 @@ class SwitchTracer:
         for cpu in sorted(os.sched_getaffinity(0)):
             self._rings[cpu] = SwitchRing(cpu)
             self._parts[cpu] = []
-        others = [thread for thread in threads() if thread != os.getpid()]
+        others = [thread for thread in list_threads() if thread != os.getpid()]
         for thread in others[: MOST_FOLLOWED // len(self._rings)]:
             self._follow(thread)
 
@@ -158,6 +163,7 @@ class SwitchTracer:
                 return
 
     def _drain(self, now_ns: int) -> None:
+        self._threads.note_names()
         for cpu, ring in self._rings.items():
             found = ring.drain()
             if self._bytes + len(found) > MOST_BYTES:
@@ -198,11 +204,14 @@ class SchedstatTracer:
 
     def collect(self) -> Spans:
         """The sums over time, and those of the whole test."""
-        self._spans.notes.append("when threads ran is not known, since perf events are not allowed: only their sums are")
+        self._spans.notes.append(
+            "when threads ran is not known, since perf events are not allowed: only their sums are"
+        )
         add_threads(self._spans, self._threads, None)
         return self._spans
 
     def _read(self, now_ns: int) -> None:
+        self._threads.note_names()
         read, ours = self._files.read(), own_threads()
         for thread, (cpu, delay) in read.items():
             if thread in ours:

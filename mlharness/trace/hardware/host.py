@@ -168,7 +168,9 @@ def no_memory(host: Host) -> str:
 
 def no_clocks(host: Host) -> str:
     """Why the cores' clocks are not there."""
-    return "" if telemetry.clocks(host) else "the kernel tells no CPU clocks (cpufreq), as is usual in a virtual machine"
+    return (
+        "" if telemetry.clocks(host) else "the kernel tells no CPU clocks (cpufreq), as is usual in a virtual machine"
+    )
 
 
 def no_pressure(host: Host) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from mlharness.trace.linux.records import IN, PREEMPTED, Records, Switch
@@ -41,18 +42,18 @@ def timelines(records: Records, window: Window) -> dict[int, list[Slice]]:
         switches.setdefault(switch.thread, []).append(switch)
     found = {}
     for thread in sorted({*switches, *window.before}):
-        begin = window.start if thread in window.before else records.born.get(thread, 0)
+        begin = window.start if thread in window.before else records.born.get(thread)
         end = min(window.end, records.ended.get(thread, window.end))
         mine = [switch for switch in switches.get(thread, ()) if window.start <= switch.time <= window.end]
-        slices = list(_timeline(mine, begin, end)) if mine else [_still(window.before.get(thread, 0.0), begin, end)]
+        slices = list(_timeline(mine, begin, end)) if mine else list(_still(window, thread, end))
         found[thread] = [one for one in slices if one.end > one.start]
     return found
 
 
-def _timeline(switches: Sequence[Switch], begin: int, end: int) -> Iterator[Slice]:
-    """``begin`` is when the thread is known to have been there; 0 for one that was made, nobody saw when."""
+def _timeline(switches: Sequence[Switch], begin: int | None, end: int) -> Iterator[Slice]:
+    """``begin`` is when the thread is known to have been there; None for one that was made, nobody saw when."""
     first = switches[0]
-    since, state, cpu = begin or first.time, _state_before(first), first.cpu
+    since, state, cpu = first.time if begin is None else begin, _state_before(first), first.cpu
     for switch in switches:
         came, ran = switch.what == IN, state == RUNNING
         if came != ran:  # else the switch between the two was lost
@@ -61,9 +62,10 @@ def _timeline(switches: Sequence[Switch], begin: int, end: int) -> Iterator[Slic
     yield Slice(state, since, max(since, end), cpu if state == RUNNING else -1)
 
 
-def _still(share: float, begin: int, end: int) -> Slice:
+def _still(window: Window, thread: int, end: int) -> Iterator[Slice]:
     """A thread without a switch ran all the time, or not at all."""
-    return Slice(RUNNING if share > 0.5 else BLOCKED, begin, end, -1)
+    if thread in window.before:
+        yield Slice(RUNNING if window.before[thread] > 0.5 else BLOCKED, window.start, end, -1)
 
 
 def _state_before(switch: Switch) -> str:
@@ -77,4 +79,4 @@ def _state_after(switch: Switch) -> str:
 def migrations(slices: Sequence[Slice]) -> int:
     """How often a thread ran on another CPU than before."""
     cpus = [one.cpu for one in slices if one.cpu >= 0]
-    return sum(before != after for before, after in zip(cpus, cpus[1:], strict=False))
+    return sum(before != after for before, after in pairwise(cpus))

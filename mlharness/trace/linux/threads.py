@@ -36,7 +36,7 @@ class Use:
         return {name: value for name, value in vars(self).items() if value is not None}
 
 
-def threads(tasks: Path = TASKS) -> list[int]:
+def list_threads(tasks: Path = TASKS) -> list[int]:
     """The ids of this process's threads."""
     return sorted(int(task.name) for task in tasks.iterdir())
 
@@ -61,12 +61,12 @@ def read_use(thread: int, tasks: Path = TASKS) -> Use:
 
 def read_uses(tasks: Path = TASKS) -> dict[int, Use]:
     """What every thread used so far."""
-    return {thread: read_use(thread, tasks) for thread in threads(tasks)}
+    return {thread: read_use(thread, tasks) for thread in list_threads(tasks)}
 
 
 def names_of(tasks: Path = TASKS) -> dict[int, str]:
     """What each thread is called: by the interpreter, where that knows it, else by itself."""
-    found = {thread: _text(tasks / str(thread) / "comm").strip() for thread in threads(tasks)}
+    found = {thread: _text(tasks / str(thread) / "comm").strip() for thread in list_threads(tasks)}
     return {**found, **{one.native_id: one.name for one in threading.enumerate() if one.native_id}}
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-
 from mlharness.builtin.hardware import INTERVAL_S, KINDS, ProbeTracer, mlh_register_tracers
 from mlharness.providers import TraceRequest
 from mlharness.registrars import Catalog, TracerRegistrar

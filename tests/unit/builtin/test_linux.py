@@ -25,24 +25,33 @@ REQUEST = TraceRequest(("system",), Path("unused"), "null", "cpu", {}, 1, 1)
 NOBODY = 65534
 
 _SPIN = """
-import json, os, subprocess, sys, threading, time
+import json, os, signal, sys, threading, time
 from pathlib import Path
-from mlharness.builtin.linux import SchedstatTracer, SwitchTracer, no_schedstat, no_switches
-from mlharness.providers import TraceRequest
-from mlharness.trace.sampler import Sampler
 
 tracer_class, seconds, competitors, user = sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
-cpu = min(os.sched_getaffinity(0))
-os.sched_setaffinity(0, {cpu})
-spin = "import time\\nprint(flush=True)\\nwhile True: pass"
-others = [subprocess.Popen([sys.executable, "-c", spin], stdout=subprocess.PIPE) for _ in range(competitors)]
-try:
-    for other in others:
-        other.stdout.readline()
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+def become(user):
     if user:
         os.setgroups([])
         os.setgid(user)
         os.setuid(user)
+
+def compete():
+    pid = os.fork()  # before a library starts a thread
+    if not pid:
+        become(user)
+        signal.alarm(60)  # it ends by itself, whatever happens
+        while True:
+            pass
+    return pid
+
+others = [compete() for _ in range(competitors)]
+from mlharness.builtin.linux import SchedstatTracer, SwitchTracer, no_schedstat, no_switches
+from mlharness.providers import TraceRequest
+from mlharness.trace.sampler import Sampler
+become(user)
+try:
     reasons = {"switches": no_switches(), "schedstat": no_schedstat()}
     request = TraceRequest(("system",), Path("unused"), "null", "cpu", {}, 1, 1)
     tracer = globals()[tracer_class](request, Sampler(0.05))
@@ -60,9 +69,8 @@ try:
     tracer.end()
 finally:
     for other in others:
-        other.kill()
-        other.wait()
-        other.stdout.close()
+        os.kill(other, signal.SIGKILL)
+        os.waitpid(other, 0)
 spans = tracer.collect()
 table = spans.table()
 print(json.dumps({
@@ -103,34 +111,29 @@ def about(found: Any) -> dict[str, int]:
 def test_beside_a_competitor_a_thread_is_preempted_and_waits_for_its_core() -> None:
     found = spin("SwitchTracer", 1.0, competitors=1)
     sums, told = totals(found), about(found)
+    whole = sums["thread"]
     assert {row[0] for row in found["spans"] if row[2] == found["worker"]} == {"worker-0"}
-    assert 0.3e9 < sums["preempted"] < 0.7e9
-    assert 0.3e9 < sums["running"] < 0.7e9
+    assert 0.9e9 < whole < 1.5e9
+    assert sums["preempted"] > 0.3 * whole
+    assert sums["running"] > 0.05 * whole
+    assert sums["running"] + sums["preempted"] + sums["blocked"] == whole
     assert told["preemptions"] > 20
-    assert told["preempted_ns"] == sums["preempted"]
-    assert abs(told["running_ns"] - sums["running"]) == 0
+    assert (told["preempted_ns"], told["running_ns"]) == (sums["preempted"], sums["running"])
     assert (found["dropped"], told["migrations"]) == (0, 0)
     slices = [row for row in found["spans"] if row[2] == found["worker"] and row[1] == "running"]
     assert all(json.loads(row[4])["cpu"] >= 0 for row in slices)
 
 
-@needs_events
-@pytest.mark.alone
-def test_alone_a_thread_is_hardly_preempted() -> None:
-    sums = totals(spin("SwitchTracer", 0.5))
-    assert sums.get("preempted", 0) < 0.2 * sums["running"]
-
-
 @pytest.mark.alone
 def test_the_sums_tell_the_run_queue_delay_without_perf_events() -> None:
     found = spin("SchedstatTracer", 1.0, competitors=1)
-    last = {name: value for name, _, _, value in found["readings"]}
     worker = found["worker"]
-    assert 0.3e9 < last[f"thread{worker}.run_queue_delay"] < 0.7e9
-    assert 0.3e9 < last[f"thread{worker}.cpu"] < 0.7e9
-    over_time = [value for name, _, _, value in found["readings"] if name == f"thread{worker}.cpu"]
-    assert len(over_time) >= 10
-    assert over_time == sorted(over_time)
+    cpu, delay = ([value for name, _, _, value in found["readings"] if name == f"thread{worker}.{what}"]
+                  for what in ("cpu", "run_queue_delay"))  # fmt: skip
+    assert len(cpu) == len(delay) >= 10
+    assert (cpu, delay) == (sorted(cpu), sorted(delay))
+    assert delay[-1] > 0.3e9
+    assert 0.8e9 < cpu[-1] + delay[-1] < 1.5e9, "a busy thread runs or wants to"
     assert "when threads ran is not known" in found["notes"][0]
 
 
@@ -230,4 +233,6 @@ def test_sums_have_their_units() -> None:
     spans, _ = trace_sleepers(SchedstatTracer(REQUEST, Sampler(0.001)), 2)
     assert spans.source == SCHEDSTAT
     units = {name.rpartition(".")[2]: unit for _, name, unit, _, _ in spans.readings()}
-    assert units.items() >= {"cpu": "ns", "run_queue_delay": "ns", "waits": "switches", "minor_faults": "faults"}.items()
+    assert (
+        units.items() >= {"cpu": "ns", "run_queue_delay": "ns", "waits": "switches", "minor_faults": "faults"}.items()
+    )

@@ -74,7 +74,7 @@ def test_slices_of_complete_records_follow_each_other_and_fill_the_window(steps:
 def test_the_recorded_rings_show_who_slept_and_who_computed() -> None:
     records = parse_records((RECORDED / f"cpu{cpu}.ring").read_bytes() for cpu in (0, 1))
     main, sleeper = 31236, 31248
-    start, end = records.switches[0].time - 1_000, records.switches[-1].time + 1_000
+    start, end = records.switches[0].time - 1_000, records.ended[sleeper] + 1_000
     found = timelines(records, Window(start, end, {main: 1.0}))
     long_sleeps = [one for one in found[sleeper] if one.kind == BLOCKED and one.end - one.start > 1_900_000]
     assert len(long_sleeps) >= 3
