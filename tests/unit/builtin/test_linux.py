@@ -222,7 +222,10 @@ def test_the_samplers_own_thread_is_not_told() -> None:
 
     sampler.add(probe)
     assert read.wait(10)
-    for tracer in (SchedstatTracer(REQUEST, sampler), *([] if no_switches() else [SwitchTracer(REQUEST, sampler)])):
+    tracers: list[SchedstatTracer | SwitchTracer] = [SchedstatTracer(REQUEST, sampler)]
+    if not no_switches():
+        tracers.append(SwitchTracer(REQUEST, sampler))
+    for tracer in tracers:
         spans, _ = trace_sleepers(tracer, 2)
         assert not seen & threads_of(spans.table())
         assert not [name for _, name, *_ in spans.readings() if name.startswith(f"thread{min(seen)}.")]

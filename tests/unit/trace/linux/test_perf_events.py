@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 import platform
 import threading
@@ -131,11 +132,10 @@ def test_a_ring_is_made_smaller_where_little_memory_may_be_locked(monkeypatch: p
         asked.append(size)
         raise PermissionError(errno.EPERM, "no")
 
-    monkeypatch.setattr(perf_events.mmap, "mmap", refuse)
+    monkeypatch.setattr(mmap, "mmap", refuse)
     with pytest.raises(PermissionError):
         perf_events._mapped(5, 4 * LEAST_RING_BYTES)
-    page = perf_events.mmap.PAGESIZE
-    assert asked == [page + LEAST_RING_BYTES * factor for factor in (4, 2, 1)]
+    assert asked == [mmap.PAGESIZE + LEAST_RING_BYTES * factor for factor in (4, 2, 1)]
 
 
 def test_a_machine_whose_number_is_not_known_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
