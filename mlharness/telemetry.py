@@ -143,9 +143,14 @@ def swapped(host: Host) -> int | None:
 
 def clock(host: Host) -> float | None:
     """The highest clock of a usable core in MHz: that of a core that works, since idle ones are slowed down."""
-    paths = [host.sys / f"devices/system/cpu/cpu{core}/cpufreq/scaling_cur_freq" for core in host.cores]
-    found = [int(line) / 1000 for path in paths[:CLOCKED_CORES] for line in _lines(path) if line.strip().isdigit()]
-    return max(found, default=None)
+    return max(clocks(host).values(), default=None)
+
+
+def clocks(host: Host) -> dict[int, float]:
+    """The clock in MHz of each of the first :data:`CLOCKED_CORES` usable cores; none without cpufreq."""
+    paths = {core: host.sys / f"devices/system/cpu/cpu{core}/cpufreq/scaling_cur_freq" for core in host.cores}
+    read = {core: "".join(_lines(paths[core])).strip() for core in host.cores[:CLOCKED_CORES]}
+    return {core: int(text) / 1000 for core, text in read.items() if text.isdigit()}
 
 
 def between(phase: str, first: Reading, last: Reading, cores: int) -> Sample:

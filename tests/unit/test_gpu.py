@@ -15,12 +15,17 @@ class FakeNvml:
     """The part of the module ``pynvml`` that is used, over GPUs that are named by index."""
 
     NVML_CLOCK_SM = 1
+    NVML_CLOCK_MEM = 2
+    NVML_TEMPERATURE_GPU = 0
+    NVML_PCIE_UTIL_TX_BYTES = 0
+    NVML_PCIE_UTIL_RX_BYTES = 1
 
     class NVMLError(Exception):
         """What NVML raises."""
 
     def __init__(self, count: int = 2, missing: tuple[str, ...] = ()) -> None:
         self.count, self.missing, self.users = count, missing, 0
+        self.reasons, self.millijoules = 0, 9_000_000
         self.computing: tuple[int, ...] = ()
         self.drawing: tuple[int, ...] = ()
 
@@ -57,8 +62,36 @@ class FakeNvml:
 
     def nvmlDeviceGetClockInfo(self, handle: str, kind: int) -> int:  # noqa: N802  # NVML's name
         self._check("clock")
-        assert kind == self.NVML_CLOCK_SM
-        return 1410
+        return {self.NVML_CLOCK_SM: 1410, self.NVML_CLOCK_MEM: 1215}[kind]
+
+    def nvmlDeviceGetPowerUsage(self, handle: str) -> int:  # noqa: N802  # NVML's name
+        self._check("power")
+        return 250_500
+
+    def nvmlDeviceGetTotalEnergyConsumption(self, handle: str) -> int:  # noqa: N802  # NVML's name
+        self._check("energy")
+        return self.millijoules
+
+    def nvmlDeviceGetUtilizationRates(self, handle: str) -> SimpleNamespace:  # noqa: N802  # NVML's name
+        self._check("use")
+        return SimpleNamespace(gpu=93, memory=40)
+
+    def nvmlDeviceGetMemoryInfo(self, handle: str) -> SimpleNamespace:  # noqa: N802  # NVML's name
+        self._check("memory")
+        return SimpleNamespace(used=3_000_000_000)
+
+    def nvmlDeviceGetTemperature(self, handle: str, sensor: int) -> int:  # noqa: N802  # NVML's name
+        self._check("temperature")
+        assert sensor == self.NVML_TEMPERATURE_GPU
+        return 71
+
+    def nvmlDeviceGetCurrentClocksThrottleReasons(self, handle: str) -> int:  # noqa: N802  # NVML's name
+        self._check("reasons")
+        return self.reasons
+
+    def nvmlDeviceGetPcieThroughput(self, handle: str, way: int) -> int:  # noqa: N802  # NVML's name
+        self._check("pcie")
+        return {self.NVML_PCIE_UTIL_TX_BYTES: 5_000, self.NVML_PCIE_UTIL_RX_BYTES: 7_000}[way]
 
     def nvmlDeviceGetComputeRunningProcesses(self, handle: str) -> list[SimpleNamespace]:  # noqa: N802  # NVML's name
         self._check("processes")
