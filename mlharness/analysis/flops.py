@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
+from mlharness.analysis.operators import KINDS
+
 Shape = Sequence[int]
 Tensor = tuple[str, tuple[int, ...]]
 Formula = Callable[[Sequence[Shape], Sequence[Shape]], float]
@@ -103,84 +105,49 @@ def _none(inputs: Sequence[Shape], outputs: Sequence[Shape]) -> float:
     return 0
 
 
-def _table(*groups: tuple[Formula, str]) -> dict[str, Formula]:
-    return {kind: formula for formula, kinds in groups for kind in kinds.split()}
-
-
-FORMULAS = _table(
-    (_convolution, "Conv FusedConv NhwcConv NhwcFusedConv ConvInteger Convolution aten::conv1d aten::conv2d aten::conv3d "
-     "aten::convolution aten::_convolution aten::mkldnn_convolution aten::thnn_conv2d aten::_slow_conv2d_forward "
-     "mkldnn::_convolution_pointwise"),
-    (_quantised_convolution, "QLinearConv"),
-    (_transposed_convolution, "ConvTranspose Deconvolution aten::conv_transpose2d"),
-    (_convolution_last, "Conv2D Conv3D _FusedConv2D _MklConv2D _MklFusedConv2D _MklNativeConv2D _MklNativeFusedConv2D"),
-    (_depthwise_last, "DepthwiseConv2dNative _FusedDepthwiseConv2dNative _MklNativeDepthwiseConv2dNative "
-     "_MklNativeFusedDepthwiseConv2dNative _MklFusedDepthwiseConv2dNative"),
-    (_product, "Gemm FusedGemm MatMul FusedMatMul MatMulInteger MatMulV2 _FusedMatMul BatchMatMul BatchMatMulV2 "
-     "_MklMatMul _MklFusedMatMul _MklNativeMatMul _MklNativeFusedMatMul _MklBatchMatMulV2 FullyConnected dot batch_dot DynamicQuantizeMatMul "
-     "MatMulIntegerToFloat QLinearMatMul"),
-    (_biased_product, "aten::addmm aten::baddbmm"),
-    (_plain_product, "aten::mm aten::bmm aten::matmul"),
-    (_linear, "aten::linear mkldnn::_linear_pointwise aten::mkldnn_linear"),
-    (_attention, "aten::scaled_dot_product_attention aten::_scaled_dot_product_flash_attention_for_cpu"),
-    (_recurrent, "LSTM GRU RNN"),
-    (_each_output(1), "Relu LeakyRelu Elu Selu Sigmoid HardSigmoid HardSwish Tanh Erf Exp Log Sqrt Rsqrt Neg Abs Clip Relu6 "
-     "Add AddV2 BiasAdd Sub Mul Div RealDiv Pow Max Min Maximum Minimum Sum Where Select SelectV2 Equal Greater Less Gelu "
-     "FastGelu BiasGelu QuickGelu SiLU Swish Activation elemwise_add broadcast_add elemwise_mul broadcast_mul "
-     "aten::relu aten::relu_ aten::relu6 aten::hardtanh aten::hardtanh_ aten::hardswish aten::hardswish_ "
-     "aten::hardsigmoid aten::hardsigmoid_ aten::sigmoid aten::sigmoid_ aten::silu aten::silu_ aten::gelu aten::tanh "
-     "aten::leaky_relu aten::leaky_relu_ aten::clamp aten::clamp_ aten::clamp_min aten::clamp_min_ aten::exp "
-     "aten::add aten::add_ aten::sub aten::mul aten::mul_ aten::div aten::div_ aten::pow aten::neg aten::sqrt "
-     "aten::rsqrt aten::where"),
-    (_each_output(2), "BatchNormalization BatchNorm FusedBatchNorm FusedBatchNormV3 _FusedBatchNormEx _MklNativeFusedBatchNorm "
-     "aten::batch_norm aten::native_batch_norm aten::_batch_norm_impl_index aten::cudnn_batch_norm"),
-    (_each_output(4), "Softmax LogSoftmax softmax aten::softmax aten::_softmax aten::log_softmax aten::_log_softmax"),
-    (_each_output(8), "LayerNormalization SkipLayerNormalization InstanceNormalization GroupNormalization "
-     "SimplifiedLayerNormalization LayerNorm aten::layer_norm aten::native_layer_norm aten::group_norm aten::instance_norm"),
-    (_each_input, "MaxPool AveragePool GlobalAveragePool GlobalMaxPool AvgPool _MklMaxPool _MklAvgPool Pooling "
-     "_MklNativeMaxPool _MklNativeAvgPool "
-     "ReduceMean ReduceSum ReduceMax ReduceMin ArgMax ArgMin Mean aten::mean aten::sum aten::max aten::argmax "
-     "aten::max_pool2d aten::max_pool2d_with_indices aten::avg_pool2d aten::adaptive_avg_pool2d aten::_adaptive_avg_pool2d"),
-    (_none, "Reshape Flatten Squeeze Unsqueeze Identity Dropout Shape ExpandDims Transpose Concat ConcatV2 Split Slice "
-     "StridedSlice Gather GatherV2 ResourceGather Expand Tile Pad PadV2 Cast Constant ConstantOfShape ReorderInput "
-     "ReorderOutput Copy MemcpyToHost MemcpyFromHost DepthToSpace SpaceToDepth transpose Reorder _MklToTf aten::view "
-     "aten::reshape aten::flatten aten::squeeze aten::unsqueeze aten::expand aten::permute aten::transpose aten::t "
-     "aten::contiguous aten::clone aten::copy_ aten::to aten::_to_copy aten::cat aten::split aten::chunk aten::slice "
-     "aten::select aten::narrow aten::embedding aten::index_select aten::dropout aten::pad aten::constant_pad_nd "
-     "aten::empty aten::zeros"),
-)  # fmt: skip
-"""For each kind of operator, how its operations are counted."""
-
-VIEWS = frozenset(
-    "Reshape Flatten Squeeze Unsqueeze Identity Dropout Shape ExpandDims aten::view aten::reshape aten::flatten "
-    "aten::squeeze aten::unsqueeze aten::expand aten::permute aten::transpose aten::t aten::slice aten::select "
-    "aten::narrow aten::dropout aten::split aten::chunk aten::empty".split()
-)
-"""These move nothing: their output is their input seen otherwise."""
-PICKED = frozenset(
-    "Gather GatherV2 ResourceGather Slice StridedSlice Split aten::embedding aten::index_select aten::gather".split()
-)
-"""These read as much as they write, however large their input is."""
+_COUNTED: dict[str, Formula] = {
+    "convolution": _convolution,
+    "quantised convolution": _quantised_convolution,
+    "transposed convolution": _transposed_convolution,
+    "convolution, channels last": _convolution_last,
+    "depthwise convolution, channels last": _depthwise_last,
+    "product": _product,
+    "biased product": _biased_product,
+    "plain product": _plain_product,
+    "linear": _linear,
+    "attention": _attention,
+    "recurrent": _recurrent,
+    "one an output": _each_output(1),
+    "two an output": _each_output(2),
+    "four an output": _each_output(4),
+    "eight an output": _each_output(8),
+    "one an input": _each_input,
+    "none": _none,
+    "none, a view": _none,
+    "none, a choice": _none,
+}
+GROUPS = {kind: group for group, kinds in KINDS.items() for kind in kinds}
 
 
 def operations(kind: str, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> float | None:
     """Operations of one execution; None where the kind is unknown, or the shapes do not suffice."""
-    formula = FORMULAS.get(kind)
-    if formula is None:
+    group = GROUPS.get(kind)
+    if group is None:
         return None
     try:
-        return formula([dims for _, dims in inputs], [dims for _, dims in outputs])
+        return _COUNTED[group]([dims for _, dims in inputs], [dims for _, dims in outputs])
     except (IndexError, ValueError, ZeroDivisionError):
         return None
 
 
 def moved_bytes(kind: str, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> int | None:
     """Bytes that one execution reads and writes; None where a tensor's dtype is unknown, or no shape is given."""
-    if kind in VIEWS:
+    group = GROUPS.get(kind)
+    if group == "none, a view":
         return 0
     if not inputs or not outputs:
         return None
-    sizes = [_size(tensor) for tensor in (*(outputs if kind in PICKED else inputs), *outputs)]
+    sizes = [_size(tensor) for tensor in (*(outputs if group == "none, a choice" else inputs), *outputs)]
     return None if None in sizes else sum(size for size in sizes if size is not None)
 
 

@@ -152,9 +152,7 @@ def why_not(result: Mapping[str, Any], level: str) -> str:
     about = trace.get("levels", {}).get(level)
     if about is None:
         return f"the level {level} was not traced: run mlh bench with --trace full"
-    reasons = (
-        "; ".join(about["reasons"]) or trace.get("failure") or "none of its spans stands under a call of the model"
-    )
+    reasons = "; ".join(about["reasons"]) or trace.get("failure") or "no span of it stands under a call of the model"
     return f"the level {level} is {about['state']}: {reasons}"
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from mlharness.trace.spans import Integers
 
 OTHER, PREDICT, CALL, OPERATOR, PRIMITIVE, KERNEL = range(6)
-"""What a span is: a call of the model, a framework's span around operators, an operator, a primitive, a GPU's kernel."""
+"""What a span is: a call of the model, a framework's call, an operator, a primitive, a GPU kernel."""
 
 _WHAT = f"""
     SELECT id, parent, CASE
