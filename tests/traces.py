@@ -300,7 +300,7 @@ class _Tracer:
                                  attributes=known)  # fmt: skip
             return
         self._launched += 1
-        self._primitives.add(SYSTEM, "cudaLaunchKernel", start, primitive.ns // 10, kind="launch", thread=thread,
+        self._primitives.add(SYSTEM, "cudaLaunchKernel", start, primitive.ns // 2, kind="launch", thread=thread,
                              correlation=self._launched)  # fmt: skip
         self._primitives.add(SYSTEM, primitive.name, start, primitive.ns, kind="kernel", caused_by=self._launched,
                              attributes=known)  # fmt: skip
