@@ -83,7 +83,9 @@ def test_a9_puts_kernels_under_the_roof(rows: Rows) -> None:
     reorder, first, eltwise, second, _ = rows("A9")
     assert (reorder["roof_flops_per_s"], reorder["bound"]) == (0, "memory")
     assert first["intensity"] == pytest.approx(884_736 / 79_616)
-    assert (first["roof_flops_per_s"], first["bound"]) == (20e9, "compute"), "11.1 operations a byte: right of the ridge"
+    assert (first["roof_flops_per_s"], first["bound"]) == (20e9, "compute"), (
+        "11.1 operations a byte: right of the ridge"
+    )
     assert (eltwise["roof_flops_per_s"], eltwise["bound"]) == (0.125 * 2e9, "memory")
     assert eltwise["attained"] == pytest.approx(16_384 / 80e-6 / 0.25e9)
     assert second["attained"] == pytest.approx(4_718_592 / 290e-6 / 20e9)

@@ -65,7 +65,9 @@ def test_what_was_kept_and_is_damaged_is_measured_anew(worker: Worker, text: str
 def test_the_worker_is_told_its_threads_before_it_imports_numpy(worker: Worker) -> None:
     measure_peaks(3)
     assert worker.command[-2:] == ["mlharness.analysis.peaks", "3"]
-    assert {worker.environment[name] for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")} == {"3"}
+    assert {worker.environment[name] for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")} == {
+        "3"
+    }
 
 
 def test_a_worker_that_answers_nothing_is_an_error(worker: Worker) -> None:

@@ -74,11 +74,9 @@ def test_csv_has_keys_and_plain_units(mlh: Mlh, run: str) -> None:
         (["--sql", "SELECT"], "has no answer"),
     ],
 )
-def test_what_cannot_be_answered_is_the_users_error(
-    mlh: Mlh, run: str, arguments: list[str], message: str
-) -> None:
+def test_what_cannot_be_answered_is_the_users_error(mlh: Mlh, run: str, arguments: list[str], message: str) -> None:
     ran = mlh("analyze", run, *arguments)
-    assert ran.code == ExitCode.USER
+    assert ran.code == ExitCode.INPUT
     assert message in ran.err
 
 
@@ -100,13 +98,13 @@ def test_sql_is_answered_in_every_format(mlh: Mlh, run: str) -> None:
 def test_a_run_without_a_trace_is_told_how_to_get_one(mlh: Mlh, run: str) -> None:
     (Path(run) / SPANS).unlink()
     ran = mlh("analyze", run)
-    assert ran.code == ExitCode.USER
+    assert ran.code == ExitCode.INPUT
     assert "has no trace" in ran.err
     assert "--trace full" in ran.err
 
 
 def test_a_run_is_found_by_name(mlh: Mlh, run: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert mlh("analyze", "@last").code == ExitCode.USER
+    assert mlh("analyze", "@last").code == ExitCode.INPUT
     folder = tmp_path / "mlh_data_dir" / "runs"
     shutil.copytree(Path(run), folder / Path(run).name)
     for name in ("@last", "20260101", Path(run).name):
@@ -116,9 +114,7 @@ def test_a_run_is_found_by_name(mlh: Mlh, run: str, monkeypatch: pytest.MonkeyPa
     assert "there is no run 'nonsense'" in mlh("analyze", "nonsense").err
 
 
-def test_peaks_are_measured_where_they_are_needed(
-    mlh: Mlh, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_peaks_are_measured_where_they_are_needed(mlh: Mlh, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import platform
 
     run = make_run(tmp_path / "runs", change=lambda result: result["system"].update(host=platform.node()))
