@@ -88,11 +88,8 @@ class Delay:
     complete: int = 0
 
 
-Shape = tuple[str, Sequence[int]]
-
-
-def floats(*dims: int) -> Shape:
-    """The shape of a float32 tensor."""
+def floats(*dims: int) -> tuple[str, tuple[int, ...]]:
+    """A float32 tensor of this shape."""
     return "float32", dims
 
 
@@ -197,7 +194,7 @@ def _table(parts: Sequence[Spans], levels: Sequence[str]) -> SpanTable:
 def repeated(table: SpanTable, times: int, period_ns: int) -> SpanTable:
     """The same spans so many times, one after the other, each time with queries of their own."""
     number = np.repeat(np.arange(times), len(table))
-    columns = {name: np.tile(getattr(table, name), times) for name in COLUMNS}
+    columns: dict[str, Any] = {name: np.tile(getattr(table, name), times) for name in COLUMNS}
     columns["id"] = np.arange(1, times * len(table) + 1)
     columns["parent"] = np.where(columns["parent"] > 0, columns["parent"] + number * len(table), columns["parent"])
     columns["start"] += number * period_ns

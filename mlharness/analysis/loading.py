@@ -9,15 +9,16 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mlharness.analysis.calibration import host_peaks, peaks_missing
 from mlharness.analysis.placing import Placed, place
-from mlharness.analysis.traced import BatchSize, Kernel, Layer, Peaks, Traced
+from mlharness.analysis.traced import BatchSize, Kernel, Layer, Part, Peaks, Traced
 from mlharness.errors import UserError
 from mlharness.rundir import RESULT
 from mlharness.trace.parquet import open_trace
 
+P = TypeVar("P", bound=Part)
 TRIMMED = 0.2
 """Of the repetitions of a layer this share of the fastest, and of the slowest, is left out, as in XSP."""
 
@@ -48,7 +49,7 @@ _LAYERS = """
     FROM parts WHERE NOT kernel;
 
     CREATE TABLE layers AS
-    SELECT row_number() OVER (ORDER BY avg(place), min(id)) - 1 AS index, name, kind, occurrence,
+    SELECT row_number() OVER (ORDER BY avg(place), min(id)) - 1 AS index, name, kind, NULL AS layer, occurrence,
         trimmed_mean(list(duration_ns)) AS latency_ns, count(*) AS repetitions, max(id) AS latest
     FROM layer_spans GROUP BY name, kind, occurrence;
 """
@@ -69,7 +70,7 @@ _KERNELS = """
     FROM kernel_spans GROUP BY layer, name, kind, occurrence;
 """
 _ROWS = """
-    SELECT index, part.name, part.kind, latency_ns, repetitions, attributes, {more}
+    SELECT index, part.name, part.kind, latency_ns, repetitions, attributes, layer
     FROM {table} part JOIN spans ON spans.id = latest ORDER BY index
 """
 
@@ -87,8 +88,8 @@ def trace_of(run: Path, announce: Callable[[str], None] = lambda text: None) -> 
     result = read_result(run)
     with analysed(run) as (database, placed):
         batches = [BatchSize(*row) for row in database.execute(_BATCHES).fetchall()]
-        layers = [Layer(*row[:5], _attributes(row[5])) for row in _rows(database, "layers", "NULL")]
-        kernels = [Kernel(*row[:5], _attributes(row[5]), row[6]) for row in _rows(database, "kernels", "layer")]
+        layers = _parts(database, "layers", Layer)
+        kernels = _parts(database, "kernels", Kernel)
     missing = _missing(result, bool(batches), {"layers": bool(layers), "kernels": bool(kernels)})
     return Traced(result, batches, layers, kernels, placed.on_gpu, missing, lambda: _peaks(result, announce))
 
@@ -119,9 +120,13 @@ def read_result(run: Path) -> dict[str, Any]:
     return result
 
 
-def _rows(database: Any, table: str, more: str) -> list[tuple[Any, ...]]:
-    found: list[tuple[Any, ...]] = database.execute(_ROWS.format(table=table, more=more)).fetchall()
-    return found
+def _parts(database: Any, table: str, form: type[P]) -> list[P]:
+    return [
+        form(index, name, kind, latency_ns, repetitions, _attributes(attributes), layer)
+        for index, name, kind, latency_ns, repetitions, attributes, layer in database.execute(
+            _ROWS.format(table=table)
+        ).fetchall()
+    ]
 
 
 def _attributes(text: str | None) -> Mapping[str, Any]:

@@ -74,6 +74,8 @@ class Part:
     latency_ns: float
     repetitions: int
     attributes: Mapping[str, Any]
+    layer: int | None = None
+    """The place of a kernel's layer; None for none, and for a layer."""
 
     def number(self, key: str) -> float | None:
         """An attribute that is a number, else None."""
@@ -114,9 +116,7 @@ class Layer(Part):
 
 @dataclass(frozen=True)
 class Kernel(Part):
-    """A kernel: of a GPU, or a primitive of the library. ``layer`` is the place of its layer, None for none."""
-
-    layer: int | None = None
+    """A kernel: of a GPU, or a primitive of the library."""
 
     @cached_property
     def work(self) -> Work:

@@ -1,4 +1,4 @@
-"""XSP's analyses on a run of which every time is known: against golden files, and against figures worked out by hand."""
+"""XSP's analyses of a run whose every time is known: against golden files, and figures worked out by hand."""
 
 from __future__ import annotations
 

@@ -193,7 +193,7 @@ def test_a_run_without_a_result_is_the_users_error(run: Path, text: str | None) 
     (run / RESULT).unlink()
     if text is not None:
         (run / RESULT).write_text(text)
-    with pytest.raises(UserError, match="result.json"):
+    with pytest.raises(UserError, match=r"result\.json"):
         trace_of(run)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlharness.analysis import calibration, peaks
+from mlharness.analysis import peaks
 from mlharness.analysis.calibration import host_peaks, kept_in, measure_peaks, peaks_missing
 from mlharness.analysis.traced import Peaks
 from mlharness.errors import RunError
@@ -38,7 +38,7 @@ class Worker:
 def worker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Worker:
     found = Worker()
     monkeypatch.setenv("MLH_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(calibration.subprocess, "run", found)
+    monkeypatch.setattr(subprocess, "run", found)
     return found
 
 
@@ -80,7 +80,7 @@ def test_a_worker_that_fails_is_an_error(monkeypatch: pytest.MonkeyPatch) -> Non
     def fail(command: list[str], **options: Any) -> None:
         raise subprocess.CalledProcessError(1, command, "", "MemoryError: no room")
 
-    monkeypatch.setattr(calibration.subprocess, "run", fail)
+    monkeypatch.setattr(subprocess, "run", fail)
     with pytest.raises(RunError, match="no room"):
         measure_peaks(1)
 
@@ -116,7 +116,12 @@ def test_operations_and_bytes_are_counted(monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_triad_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Any] = []
     ones = np.ones
-    monkeypatch.setattr(peaks.np, "ones", lambda *shape: made.append(ones(*shape)) or made[-1])
+
+    def kept(*shape: Any) -> Any:
+        made.append(ones(*shape))
+        return made[-1]
+
+    monkeypatch.setattr(np, "ones", kept)
     monkeypatch.setattr(peaks, "_best", at_once)
     peaks.bytes_per_s(1, 400)
     assert made[0].tolist() == [4.0] * 100, "1 + 3 * 1"
