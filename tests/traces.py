@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mlharness import rundir
 from mlharness.loadgen_log import PERCENTILES
 from mlharness.plan import RunPlan, Scenario
@@ -20,7 +22,7 @@ from mlharness.result import Findings, make_result
 from mlharness.trace.levels import FRAMEWORK, LEVELS, LIBRARY, SYSTEM
 from mlharness.trace.parquet import SPANS, TELEMETRY, write_readings, write_spans
 from mlharness.trace.queries import Batch, Query, Recorded, query_spans
-from mlharness.trace.spans import NO_PARENT, Spans, concatenate
+from mlharness.trace.spans import COLUMNS, NO_PARENT, Spans, SpanTable, concatenate
 from mlharness.trace.tree import with_parents
 from mlharness.tracing import describe_levels, placed, with_queries
 from tests.unit.runner.making import a_plan
@@ -86,11 +88,8 @@ class Delay:
     complete: int = 0
 
 
-Shape = tuple[str, Sequence[int]]
-
-
-def floats(*dims: int) -> Shape:
-    """The shape of a float32 tensor."""
+def floats(*dims: int) -> tuple[str, tuple[int, ...]]:
+    """A float32 tensor of this shape."""
     return "float32", dims
 
 
@@ -133,6 +132,7 @@ def make_run(
     device: str = "cpu",
     readings: Sequence[tuple[str, str, int, float]] | None = None,
     missing: Mapping[str, str] | None = None,
+    times_over: int = 1,
     plan: RunPlan | None = None,
     change: Callable[[dict[str, Any]], None] = lambda result: None,
 ) -> Path:
@@ -146,11 +146,12 @@ def make_run(
         interval_ns: between queries; None: each is issued when the one before is completed.
         layers: of the network, in order.
         delays: what single queries take longer, by their number.
-        levels: those of the trace.
+        levels: those of the trace, from the outermost on.
         framework: its name in the result, and the beginning of its tracers' names.
         device: on ``cuda:0`` each primitive is a launch, and a kernel that it caused, on the system level.
         readings: name, unit, time and value; None: power and clock each millisecond of the test.
         missing: why a level has no spans, as a tracer would have said.
+        times_over: how often all spans are written, see :func:`repeated`; the result knows of them once.
         plan: instead of a small one.
         change: may change the result before it is written.
 
@@ -161,12 +162,9 @@ def make_run(
     recorded = Recorded(times.queries(queries, samples, interval_ns), 0)
     end = max(query.end for query in recorded.queries) + COMPLETE
     phases = [("load", START), ("warm up", START + MEASURE // 2), ("measure", START + MEASURE)]
-    tracer = _Tracer(times, framework, device)
-    parts = [query_spans(recorded, phases, end), *tracer.spans(recorded)]
-    table = with_queries(with_parents(concatenate([part.table() for part in parts])))
-    wanted = [LEVELS.index(level) for level in levels]
-    assert set(table.level.tolist()) <= set(wanted) or levels != LEVELS, "levels are left out from the inside"
-    table = table.take((table.level <= max(wanted)).nonzero()[0])
+    parts = [query_spans(recorded, phases, end), *_Tracer(times, framework, device).spans(recorded)]
+    table = _table(parts, levels)
+    table = table if times_over == 1 else repeated(table, times_over, end - START)
     directory = folder / RUN_ID.replace("SingleStream", scenario)
     directory.mkdir(parents=True)
     write_spans(directory / SPANS, table)
@@ -184,6 +182,25 @@ def make_run(
     plan = plan or _plan(scenario, framework, device, instances, batch)
     _write_documents(directory, plan, recorded, about, change)
     return directory
+
+
+def _table(parts: Sequence[Spans], levels: Sequence[str]) -> SpanTable:
+    """The tree of all spans of these levels, which are left out from the inside."""
+    assert tuple(levels) == LEVELS[: len(levels)]
+    table = with_queries(with_parents(concatenate([part.table() for part in parts])))
+    return table.take(np.flatnonzero(table.level < len(levels)))
+
+
+def repeated(table: SpanTable, times: int, period_ns: int) -> SpanTable:
+    """The same spans so many times, one after the other, each time with queries of their own."""
+    number = np.repeat(np.arange(times), len(table))
+    columns: dict[str, Any] = {name: np.tile(getattr(table, name), times) for name in COLUMNS}
+    columns["id"] = np.arange(1, times * len(table) + 1)
+    columns["parent"] = np.where(columns["parent"] > 0, columns["parent"] + number * len(table), columns["parent"])
+    columns["start"] += number * period_ns
+    queries = table.query.max() + 1
+    columns["query"] = np.where(columns["query"] >= 0, columns["query"] + number * queries, -1)
+    return replace(table, **columns)
 
 
 class _Timeline:
@@ -280,7 +297,7 @@ class _Tracer:
                                  attributes=known)  # fmt: skip
             return
         self._launched += 1
-        self._primitives.add(SYSTEM, "cudaLaunchKernel", start, primitive.ns // 10, kind="launch", thread=thread,
+        self._primitives.add(SYSTEM, "cudaLaunchKernel", start, primitive.ns // 2, kind="launch", thread=thread,
                              correlation=self._launched)  # fmt: skip
         self._primitives.add(SYSTEM, primitive.name, start, primitive.ns, kind="kernel", caused_by=self._launched,
                              attributes=known)  # fmt: skip

@@ -24,6 +24,7 @@ REPORT = (
 )
 
 COMMANDS: dict[str, str] = {
+    "analyze": "Say where the time of a traced run goes.",
     "bench": "Measure a model under MLPerf's rules.",
     "completion": "Print the shell's completion script.",
     "datasets": "List data sets, or show one.",

@@ -1,0 +1,165 @@
+"""From a run directory to what the analyses work on: layers and kernels, each with its latency over all calls.
+
+Spans are brought together by SQL, so that only a row for each layer and kernel reaches Python.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mlharness.analysis.calibration import host_peaks, peaks_missing
+from mlharness.analysis.placing import Placed, place
+from mlharness.analysis.traced import BatchSize, Kernel, Layer, Part, Peaks, Traced
+from mlharness.errors import UserError
+from mlharness.rundir import RESULT
+from mlharness.trace.parquet import open_trace
+
+P = TypeVar("P", bound=Part)
+TRIMMED = 0.2
+"""Of the repetitions of a layer this share of the fastest, and of the slowest, is left out, as in XSP."""
+
+_MACROS = f"""
+    CREATE MACRO trimmed(ordered, cut) AS list_avg(list_slice(ordered, cut + 1, len(ordered) - cut));
+    CREATE MACRO trimmed_mean(values) AS
+        trimmed(list_sort(values), CAST(floor({TRIMMED} * len(values)) AS BIGINT));
+"""
+_CALLS = """
+    CREATE TABLE calls AS
+    SELECT id, query, start_ns, duration_ns, thread, coalesce(CAST(attributes->>'batch' AS BIGINT), 1) AS batch
+    FROM spans WHERE level = 'model' AND kind = 'predict'
+"""
+_BATCHES = """
+    SELECT batch, count(*), trimmed_mean(list(duration_ns)) FROM calls GROUP BY batch ORDER BY count(*) DESC, batch DESC
+"""
+_PARTS = """
+    CREATE TABLE parts AS
+    SELECT spans.id, placed.call, placed.layer, placed.kernel, spans.name, spans.kind, spans.start_ns, spans.duration_ns
+    FROM placed JOIN spans ON spans.id = placed.id JOIN calls ON calls.id = placed.call
+    WHERE calls.batch = (SELECT batch FROM calls GROUP BY batch ORDER BY count(*) DESC, batch DESC LIMIT 1)
+"""
+_LAYERS = """
+    CREATE TABLE layer_spans AS
+    SELECT id, call, name, kind, duration_ns,
+        row_number() OVER (PARTITION BY call ORDER BY start_ns, id) AS place,
+        row_number() OVER (PARTITION BY call, name, kind ORDER BY start_ns, id) AS occurrence
+    FROM parts WHERE NOT kernel;
+
+    CREATE TABLE layers AS
+    SELECT row_number() OVER (ORDER BY avg(place), min(id)) - 1 AS index, name, kind, NULL AS layer, occurrence,
+        trimmed_mean(list(duration_ns)) AS latency_ns, count(*) AS repetitions, max(id) AS latest
+    FROM layer_spans GROUP BY name, kind, occurrence;
+"""
+_KERNELS = """
+    CREATE TABLE kernel_spans AS
+    SELECT part.id, part.name, part.kind, part.duration_ns, layers.index AS layer,
+        row_number() OVER (PARTITION BY part.call ORDER BY part.start_ns, part.id) AS place,
+        row_number() OVER (PARTITION BY part.call, layers.index, part.name, part.kind ORDER BY part.start_ns, part.id)
+            AS occurrence
+    FROM parts part
+    LEFT JOIN layer_spans found ON found.id = part.layer
+    LEFT JOIN layers ON (layers.name, layers.kind, layers.occurrence) = (found.name, found.kind, found.occurrence)
+    WHERE part.kernel;
+
+    CREATE TABLE kernels AS
+    SELECT row_number() OVER (ORDER BY avg(place), min(id)) - 1 AS index, name, kind, layer, occurrence,
+        trimmed_mean(list(duration_ns)) AS latency_ns, count(*) AS repetitions, max(id) AS latest
+    FROM kernel_spans GROUP BY layer, name, kind, occurrence;
+"""
+_ROWS = """
+    SELECT index, part.name, part.kind, latency_ns, repetitions, attributes, layer
+    FROM {table} part JOIN spans ON spans.id = latest ORDER BY index
+"""
+
+
+def trace_of(run: Path, announce: Callable[[str], None] = lambda text: None) -> Traced:
+    """What the analyses work on.
+
+    Args:
+        run: a run directory.
+        announce: is told when the peaks of this host have to be measured.
+
+    Raises:
+        UserError: the run has no result, or no trace, or its files cannot be read.
+    """
+    result = read_result(run)
+    with analysed(run) as (database, placed):
+        batches = [BatchSize(*row) for row in database.execute(_BATCHES).fetchall()]
+        layers = _parts(database, "layers", Layer)
+        kernels = _parts(database, "kernels", Kernel)
+    missing = _missing(result, bool(batches), {"layers": bool(layers), "kernels": bool(kernels)})
+    return Traced(result, batches, layers, kernels, placed.on_gpu, missing, lambda: _peaks(result, announce))
+
+
+@contextmanager
+def analysed(run: Path) -> Iterator[tuple[Any, Placed]]:
+    """A database with ``spans`` and ``telemetry``, and with what is made of them: ``calls`` of the model, ``layers``
+    and ``kernels``. Raises UserError when the run has no trace."""
+    with open_trace(run) as database:
+        placed = place(database)
+        columns = {"id": placed.id, "call": placed.call, "layer": placed.layer, "kernel": placed.kernel}
+        database.register("placed", columns)
+        for statements in (_MACROS, _CALLS, _PARTS, _LAYERS, _KERNELS):
+            database.execute(statements)
+        yield database, placed
+
+
+def read_result(run: Path) -> dict[str, Any]:
+    """``result.json`` of a run directory. Raises UserError when there is none, or it cannot be read."""
+    try:
+        result = json.loads((run / RESULT).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{run} is no run directory, or its run is incomplete: it has no {RESULT}") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"{run / RESULT} cannot be read: {error}") from error
+    if not isinstance(result, dict) or "model" not in result:
+        raise UserError(f"{run / RESULT} is not the result of a run")
+    return result
+
+
+def _parts(database: Any, table: str, form: type[P]) -> list[P]:
+    return [
+        form(index, name, kind, latency_ns, repetitions, _attributes(attributes), layer)
+        for index, name, kind, latency_ns, repetitions, attributes, layer in database.execute(
+            _ROWS.format(table=table)
+        ).fetchall()
+    ]
+
+
+def _attributes(text: str | None) -> Mapping[str, Any]:
+    """The attributes of a span; none where a tracer wrote something else."""
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _missing(result: Mapping[str, Any], called: bool, there: Mapping[str, bool]) -> dict[str, str]:
+    """Why there are no layers, no kernels, no peaks; only what is not there has an entry."""
+    deepest = "library" if result["framework"]["device"] == "cpu" else "system"
+    levels = {"layers": "framework", "kernels": deepest}
+    found = {
+        part: why_not(result, levels[part]) if called else "the trace has no call of the model"
+        for part, is_there in there.items()
+        if not is_there
+    }
+    peaks = peaks_missing(result)
+    return {**found, "peaks": peaks} if peaks else found
+
+
+def why_not(result: Mapping[str, Any], level: str) -> str:
+    """Why a run's trace has nothing of a level."""
+    trace = result.get("trace") or {}
+    about = trace.get("levels", {}).get(level)
+    if about is None:
+        return f"the level {level} was not traced: run mlh bench with --trace full"
+    reasons = "; ".join(about["reasons"]) or trace.get("failure") or "no span of it stands under a call of the model"
+    return f"the level {level} is {about['state']}: {reasons}"
+
+
+def _peaks(result: Mapping[str, Any], announce: Callable[[str], None]) -> Peaks:
+    return host_peaks(int(result["framework"]["threads"]), announce)
