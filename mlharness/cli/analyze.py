@@ -36,12 +36,12 @@ def command(run: str, names: Sequence[str], sql: str | None, top: int | None, fo
     ANALYSIS is one of XSP's, by number or name: A1 or model-information ... A15 or kernels-by-model. Without any, the
     model and its slowest layers are shown; with --json all fifteen are printed.
     """
-    from mlharness.cli.finding import find_run
+    from mlharness.runs import Runs
 
     output = replace(output, json=output.json or form == "json")
     if output.json and form == "csv":
         raise UserError("--json and --format csv are two formats", "Leave one of them out.")
-    directory = find_run(run)
+    directory = Runs(output.note).find(run).files()
     if sql is not None:
         _answer(directory, sql, names, form, output)
     else:
