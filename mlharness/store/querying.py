@@ -94,7 +94,7 @@ def list_runs(
     of_them = select(labels) if everything else select(labels).where(labels.c.run_id.in_(ids.scalar_subquery()))
     with store.reading() as connection:
         rows = connection.execute(chosen).all()
-        pairs = connection.execute(of_them.order_by(labels.c.key)).all()
+        pairs = connection.execute(of_them.order_by(labels.c.run_id, labels.c.key)).all()
     noted: dict[str, dict[str, str]] = {}
     for run_id, key, value in pairs:
         noted.setdefault(run_id, {})[key] = value
