@@ -21,8 +21,6 @@ Rules = Literal["quick", "mlperf"]
 SCENARIOS: tuple[Scenario, ...] = ("SingleStream", "MultiStream", "Server", "Offline")
 MODES: tuple[Mode, ...] = ("performance", "accuracy", "both")
 RULES: tuple[Rules, ...] = ("quick", "mlperf")
-UNVERIFIED = "unverified: not verified by MLCommons"
-"""What goes with every figure under MLPerf's rules."""
 
 
 @dataclass(frozen=True)

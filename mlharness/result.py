@@ -13,8 +13,8 @@ from mlharness.diagnosis import Diagnosis, diagnose
 from mlharness.likeness import Fingerprint
 from mlharness.loadgen_log import LoadGenLog
 from mlharness.measuring import Measured
-from mlharness.plan import UNVERIFIED, PlannedMetric, RunPlan
-from mlharness.rundir import RESULT_VERSION
+from mlharness.plan import PlannedMetric, RunPlan
+from mlharness.rundir import RESULT_VERSION, UNVERIFIED
 from mlharness.runner.job import Message
 
 Status = Literal["valid", "invalid", "failed", "interrupted"]

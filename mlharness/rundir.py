@@ -19,6 +19,8 @@ from mlharness.errors import UserError
 RESULT = "result.json"
 RESULT_VERSION = 1
 """``schema_version`` of the results that this mlharness writes, and the newest that it reads."""
+UNVERIFIED = "unverified: not verified by MLCommons"
+"""What goes with every figure under MLPerf's rules."""
 LABELS = "labels.json"
 """Labels that were changed after the run; they take the place of those in the result."""
 PLAN = "plan.json"

@@ -18,7 +18,7 @@ _UNBOUNDED = 100_000
 
 
 _MANY = 200
-"""A table with more rows is set without rich, which takes a second for a thousand of them; no cell wraps then."""
+"""A table with more rows is set without rich in a terminal, too: rich takes a second for a thousand of them."""
 
 
 @dataclass(frozen=True)
@@ -65,17 +65,17 @@ class Output:
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Rows under headings on stdout; cells wrap in a terminal, and stay on one line elsewhere."""
+        cells = [[printable(cell) for cell in row] for row in rows]
+        if len(rows) > _MANY or not _is_terminal(sys.stdout):
+            print("\n".join(plain_table(columns, cells)))
+            return
         from rich.table import Table
         from rich.text import Text
 
-        cells = [[printable(cell) for cell in row] for row in rows]
-        if len(rows) > _MANY:
-            print("\n".join(plain_table(columns, cells)))
-            return
         console = self.console()
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         for column in columns:
-            table.add_column(column, no_wrap=not console.is_terminal, overflow="fold")
+            table.add_column(column, overflow="fold")
         for row in cells:
             table.add_row(*map(Text, row))  # Text, since a plugin's words are no markup
         with console.capture() as captured:
@@ -108,26 +108,31 @@ def print_document(document: Any) -> None:
     """One JSON document on stdout; paths become text, a dataclass an object. Raises TypeError for anything else."""
     import msgspec
 
-    plain = msgspec.to_builtins(document, enc_hook=_plain, str_keys=True)
     try:
-        text = msgspec.json.format(msgspec.json.encode(plain), indent=2).decode("utf-8")
+        text = msgspec.json.format(msgspec.json.encode(document, enc_hook=_plain), indent=2).decode("utf-8")
     except UnicodeEncodeError:
         # A byte of an argument that is no UTF-8 is half a character here; JSON writes it as Python does, with \u.
+        plain = msgspec.to_builtins(document, enc_hook=_plain, str_keys=True)
         text = json.dumps(plain, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8")
     print(text)
 
 
 def plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """The lines of a table, two spaces between columns."""
-    from rich.cells import cell_len
+    for line in zip(*map(_filled, zip(columns, *rows, strict=True)), strict=True):
+        yield "  ".join(line).replace("\n", " ").rstrip()
 
-    def width(cell: str) -> int:
-        return len(cell) if cell.isascii() else cell_len(cell)
 
-    widths = [max(map(width, column)) for column in zip(columns, *rows, strict=True)]
-    for row in (columns, *rows):
-        filled = [f"{cell}{' ' * (wide - width(cell))}" for cell, wide in zip(row, widths, strict=True)]
-        yield "  ".join(filled).replace("\n", " ").rstrip()
+def _filled(cells: Sequence[str]) -> list[str]:
+    """Cells of one column, made equally wide."""
+    if all(map(str.isascii, cells)):
+        widths = list(map(len, cells))
+    else:
+        from rich.cells import cell_len  # knows which characters take two columns
+
+        widths = list(map(cell_len, cells))
+    widest = max(widths)
+    return [cell + " " * (widest - width) for cell, width in zip(cells, widths, strict=True)]
 
 
 def printable(text: str) -> str:

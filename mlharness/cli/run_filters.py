@@ -11,12 +11,13 @@ import click
 
 from mlharness.cli.options import complete_frameworks, split_label
 from mlharness.errors import UserError, did_you_mean
-from mlharness.plan import SCENARIOS
 
 if TYPE_CHECKING:
     from mlharness.store.opening import Store
     from mlharness.store.querying import Filter
 
+SCENARIOS = ("SingleStream", "MultiStream", "Server", "Offline")
+"""The plan's, which would bring NumPy with it; a test holds the two together."""
 STATUSES = ("valid", "invalid", "failed", "interrupted")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _AGO = re.compile(r"(\d{1,6})([mhdw])\Z")

@@ -7,10 +7,15 @@ from datetime import timezone
 from typing import Any
 
 from mlharness.cli.output import Output
-from mlharness.plan import UNVERIFIED
+from mlharness.rundir import UNVERIFIED
 
 COLUMNS = ("RUN", "FRAMEWORK", "STATUS", "FIGURE", "ACCURACY", "HOST", "LABELS")
 """A run's id begins with its time, model and scenario."""
+NEEDED = (
+    "run_id", "framework", "framework_version", "status", "rules", "value", "unit", "accuracy_metric", "accuracy",
+    "accuracy_unit", "accuracy_passed", "host",
+)  # fmt: skip
+"""What the table is made of, beside labels."""
 
 
 def show_runs(output: Output, rows: Sequence[Mapping[str, Any]], total: int) -> None:

@@ -39,11 +39,11 @@ def command(context: click.Context, /, limit: int, output: Output, **chosen: Any
     """
     if context.invoked_subcommand is not None:
         return
-    from mlharness.cli.run_table import show_runs
+    from mlharness.cli.run_table import NEEDED, show_runs
     from mlharness.store.querying import Filter, count_runs, list_runs
 
     wanted, store = make_filter(**chosen), known_runs(output).store
-    rows = list_runs(store, wanted, limit or None)
+    rows = list_runs(store, wanted, limit or None, () if output.json else NEEDED)
     if not rows and not output.json:
         none = "No runs yet: mlh bench MODEL makes one." if wanted == Filter() else "No run matches."
         output.note(" ".join(filter(None, (none, misspelt(store, wanted)))))

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import filelock
 import sqlalchemy
 from sqlalchemy import URL, Connection, Engine, event, text
 from sqlalchemy.pool import NullPool
@@ -153,6 +152,8 @@ def first(file: Path | None) -> AbstractContextManager[Any]:
     """Held by one process at a time. A server has a lock of its own; SQLite's is not asked about the journal mode."""
     if file is None:
         return nullcontext()
+    import filelock  # a store is made once
+
     lock = filelock.FileLock(f"{file}.lock", timeout=BUSY_S)
     try:
         return lock.acquire()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -73,24 +74,33 @@ def has_label(key: str, value: str | None) -> ColumnElement[bool]:
     return exists().where(condition if value is None else condition & (labels.c.value == clean(value)))
 
 
-def list_runs(store: Store, wanted: Filter, limit: int | None = None) -> list[dict[str, Any]]:
+def list_runs(
+    store: Store, wanted: Filter, limit: int | None = None, columns: Collection[str] = ()
+) -> list[dict[str, Any]]:
     """Rows as dicts by column, the latest started first: all of them, or the first ``limit``.
 
     ``started`` and ``finished`` are datetimes (UTC, no zone), ``labels`` is a dict, ``directory`` a path as text.
+    ``columns`` leaves out any other but those two; by default all are there.
     """
-    chosen = select(*_SHOWN, runs.c.root, runs.c.folder).where(*wanted.conditions()).order_by(*_LATEST).limit(limit)
+    shown = [column for column in _SHOWN if not columns or column.name in columns]
+    chosen = (
+        select(runs.c.run_id, runs.c.root, runs.c.folder, *shown)
+        .where(*wanted.conditions())
+        .order_by(*_LATEST)
+        .limit(limit)
+    )
     ids = select(runs.c.run_id).where(*wanted.conditions()).order_by(*_LATEST).limit(limit)
     everything = limit is None and wanted == Filter()
     of_them = select(labels) if everything else select(labels).where(labels.c.run_id.in_(ids.scalar_subquery()))
     with store.reading() as connection:
         rows = connection.execute(chosen).all()
-        pairs = connection.execute(of_them.order_by(labels.c.key)).all()
+        pairs = connection.execute(of_them.order_by(labels.c.run_id, labels.c.key)).all()
     noted: dict[str, dict[str, str]] = {}
     for run_id, key, value in pairs:
         noted.setdefault(run_id, {})[key] = value
-    names = [column.name for column in _SHOWN]
+    names = [column.name for column in shown]
     return [
-        {**dict(zip(names, row, strict=False)), "directory": f"{row[-2]}/{row[-1]}", "labels": noted.get(row[0], {})}
+        {**dict(zip(names, row[3:], strict=True)), "directory": f"{row[1]}/{row[2]}", "labels": noted.get(row[0], {})}
         for row in rows
     ]
 

@@ -71,10 +71,10 @@ def test_a_store_on_a_full_disk(bench: Bench, user: dict[str, str], small_disk: 
     filler.write_bytes(os.urandom(shutil.disk_usage(small_disk).free))
     second = bench(*SHORT, env=store)
     check_complete(second, "the store", "is on a disk that is full")
-    code, told, _ = runs(store, "index", str(first.root))
-    assert code == 2
-    assert "full" in told["error"]["message"]
-    assert listed(store) == [first.document["run_id"]]
+    for words in (["index", str(first.root)], []):  # SQLite needs a few pages beside the file to read it
+        code, told, _ = runs(store, *words)
+        assert code == 2
+        assert "is on a disk that is full" in told["error"]["message"]
     filler.unlink()
     assert runs(store, "index", str(first.root))[0] == 0
     assert sorted(listed(store)) == sorted(path.name for path in first.root.iterdir())

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from mlharness.measuring import Measured
-from mlharness.plan import UNVERIFIED, PlannedWish, RunPlan
+from mlharness.plan import PlannedWish, RunPlan
 from mlharness.result import Findings, ended_early, make_result, version_warnings
+from mlharness.rundir import UNVERIFIED
 from mlharness.system import describe_system
 from tests.unit.runner.making import a_metric, a_plan
 from tests.unit.runner.measurements import a_measured

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
+import os
+import subprocess
+import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -11,7 +13,6 @@ import pytest
 
 from mlharness.store.index import index
 from mlharness.store.opening import open_store
-from tests.unit.cli.conftest import Mlh
 from tests.unit.store.making import a_result
 
 MANY = 10_000
@@ -20,10 +21,11 @@ START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
 @pytest.fixture
-def many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mlh: Mlh) -> Path:
+def many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Ten thousand runs where mlh bench keeps them, which the store knows."""
+    monkeypatch.setenv("MLH_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.delenv("MLH_STORE", raising=False)
-    root = tmp_path / "mlh_data_dir" / "runs"
+    root = tmp_path / "data" / "runs"
     document = a_result("x")
     for number in range(MANY):
         started = START + timedelta(minutes=number)
@@ -36,22 +38,38 @@ def many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mlh: Mlh) -> Path:
     return root
 
 
-WORDS: dict[tuple[str, ...], int] = {
+LISTS: dict[tuple[str, ...], int] = {
     (): 51,
     ("--limit", "0"): MANY + 1,
     ("--limit", "0", "--label", "third=0"): (MANY + 2) // 3 + 1,
     ("--model", "t*y", "--status", "valid", "--since", "2026-01-05"): 51,
 }
 """Options, and how many lines they print."""
+# Seconds of a processor, best of five: what others take of the machine meanwhile is theirs.
+_TIMED = """
+import contextlib, io, json, sys, time
+from mlharness.cli.main import main
+found = []
+for words in json.loads(sys.argv[1]):
+    took = []
+    for _ in range(6):
+        printed = io.StringIO()
+        start = time.process_time()
+        with contextlib.redirect_stdout(printed):
+            assert main(["runs", *words]) == 0
+        took.append(time.process_time() - start)
+    found.append([min(took), len(printed.getvalue().splitlines())])
+print(json.dumps(found))
+"""
 
 
 @pytest.mark.alone
-def test_ten_thousand_runs_are_listed_in_less_than_300_ms(mlh: Mlh, many: Path) -> None:
-    for words, lines in WORDS.items():
-        took = []
-        for _ in range(5):
-            start = time.perf_counter()
-            ran = mlh("runs", *words)
-            took.append(time.perf_counter() - start)
-            assert len(ran.out.splitlines()) == lines
-        assert min(took) < LONGEST_S, (words, took)
+def test_ten_thousand_runs_are_listed_in_less_than_300_ms(many: Path) -> None:
+    # in a process that is not traced for coverage
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    command = [sys.executable, "-c", _TIMED, json.dumps(list(LISTS))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [lines for _, lines in found] == list(LISTS.values())
+    assert max(seconds for seconds, _ in found) < LONGEST_S, found

@@ -7,14 +7,17 @@ import json
 import re
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import get_args
 
 import click
 import pytest
 
 from mlharness.cli import runs as module
-from mlharness.cli.run_filters import moment
+from mlharness.cli.run_filters import SCENARIOS, STATUSES, moment
 from mlharness.cli.run_names import complete_runs
 from mlharness.errors import UserError
+from mlharness.plan import Scenario
+from mlharness.result import Status
 from tests.unit.cli.conftest import Mlh
 from tests.unit.store.making import rewrite, write_run
 
@@ -102,6 +105,11 @@ def test_without_any_run_the_first_step_is_named(mlh: Mlh) -> None:
     ran = mlh("runs")
     assert (ran.code, ran.out, ran.err) == (0, "", "No runs yet: mlh bench MODEL makes one.\n")
     assert mlh("runs", "--json").document == {"runs": [], "total": 0}
+
+
+def test_the_words_of_filters_are_those_of_results() -> None:
+    assert get_args(Scenario) == SCENARIOS
+    assert get_args(Status) == STATUSES
 
 
 @pytest.mark.parametrize(("text", "ago"), [("30m", 1800), ("12h", 43200), ("7d", 604800), ("2w", 1209600)])
