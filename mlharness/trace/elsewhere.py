@@ -1,9 +1,9 @@
 """Parents on another thread: of work that was handed to a pool, and of primitives, whose source tells no thread.
 
 Where spans of several threads enclose such a one, the innermost level decides. What is left is a primitive with an
-operator on each of several threads, and two facts are of help: an operator computes by certain kinds of primitives
-only, which its type says or which the primitives show whose operator is certain; and a thread computes one primitive at
-a time. What they do not settle stays ambiguous.
+operator on each of several threads. Its type may say which of them computes such a primitive; the primitives whose
+operator is certain show which do, and how many of them; and a thread computes one primitive at a time. What all of this
+does not settle stays ambiguous.
 """
 
 from __future__ import annotations
