@@ -1,9 +1,9 @@
 """Parents on another thread: of work that was handed to a pool, and of primitives, whose source tells no thread.
 
 Where spans of several threads enclose such a one, the innermost level decides. What is left is a primitive with an
-operator on each of several threads, and two facts are of help: an operator computes by certain kinds of primitives
-only, which its type says or which the primitives show whose operator is certain; and a thread computes one primitive at
-a time. What they do not settle stays ambiguous.
+operator on each of several threads. Its type may say which of them computes such a primitive; the primitives whose
+operator is certain show which do, and how many of them; and a thread computes one primitive at a time. What all of this
+does not settle stays ambiguous.
 """
 
 from __future__ import annotations
@@ -73,17 +73,24 @@ def _settle(
     table: SpanTable, bounds: Bounds, enclosed: Enclosed, several: Candidates, known: Mapping[int, int]
 ) -> dict[int, int]:
     """The parents of those primitives among ``several`` for which one candidate alone is left."""
-    primitives = {row: found for row, found in several.items() if _threadless(table, row)}
-    if not primitives:
-        return {}
+    open_ = {row: found for row, found in several.items() if _threadless(table, row)}
     certain = {row: parent for row, parent in known.items() if parent >= 0 and _threadless(table, row)}
-    shown = Shown(table, bounds, enclosed, certain)
-    for row, found in primitives.items():
+    for row, found in open_.items():
         kind = table.text("kind", row)
-        fitting = [one for one in found if _computes(table, enclosed, one, kind)]
-        primitives[row] = shown.narrow(row, fitting or found)
-    _one_at_a_time(table.thread.tolist(), bounds, primitives, {row: [parent] for row, parent in certain.items()})
-    return {row: found[0] for row, found in primitives.items() if len(found) == 1}
+        open_[row] = [one for one in found if _computes(table, enclosed, one, kind)] or found
+    threads: list[int] = table.thread.tolist()
+    settled: dict[int, int] = {}
+    while open_:  # each round shows more than the one before
+        shown = Shown(table, bounds, enclosed, certain)
+        narrowed = {row: shown.narrow(row, found) for row, found in open_.items()}
+        _one_at_a_time(threads, bounds, narrowed, {row: [parent] for row, parent in certain.items()})
+        new = {row: found[0] for row, found in narrowed.items() if len(found) == 1}
+        if not new:
+            break
+        settled |= new
+        certain |= new
+        open_ = {row: found for row, found in narrowed.items() if row not in new}
+    return settled
 
 
 def _threadless(table: SpanTable, row: int) -> bool:

@@ -47,10 +47,14 @@ class Journal:
         self.count = self._head[2] = count + 1  # after the record: who reads the file sees whole ones
 
     def extend(self, values: Sequence[int]) -> None:
-        """Many records of a journal whose ``width`` is 1; all of them or none, so that they lie together."""
+        """Many records of a journal whose ``width`` is 1; all of them or none, so that they lie together.
+
+        After the first that did not fit nothing does: who notes where its records begin would be given later ones.
+        """
         count, more = self.count, len(values)
         if count + more > self._capacity:
             self._head[3] += more
+            self._capacity = count
             return
         start = _HEADER + count
         self._head[start : start + more] = memoryview(array("q", values))

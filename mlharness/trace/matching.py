@@ -53,7 +53,9 @@ def fits(primitive: str, operator: str) -> bool:
 
 
 class Shown:
-    """What the primitives show whose operator is certain: each call of a model runs the same operators in one order.
+    """What the primitives show whose operator is certain.
+
+    Each call of a model runs the same operators in one order, and each of them computes the same primitives.
 
     Args:
         certain: for a primitive's row that of its operator.
@@ -63,6 +65,11 @@ class Shown:
         self._table = table
         self._places = _places(bounds, enclosed)
         self._by = [(asked, self._seen(asked, certain)) for asked in (self._kinds, self._whole)]
+        self._has = Counter((operator, self._whole(row, operator)[0]) for row, operator in certain.items())
+        self._most: dict[tuple[Hashable, Hashable], int] = {}
+        for row, operator in certain.items():
+            pair = self._whole(row, operator)
+            self._most[pair] = max(self._most.get(pair, 0), self._has[operator, pair[0]])
 
     def narrow(self, row: int, candidates: Sequence[int]) -> list[int]:
         """Those candidates whose like was seen to compute the like of this primitive; all where that is not known."""
@@ -70,7 +77,14 @@ class Shown:
         for asked, (pairs, totals) in self._by:
             if len(left) > 1 and totals[asked(row, row)[0]] >= ENOUGH:
                 left = [one for one in left if pairs[asked(row, one)]] or left
+                if asked == self._whole:
+                    left = [one for one in left if not self._is_full(row, one)] or left
         return left
+
+    def _is_full(self, row: int, operator: int) -> bool:
+        """Whether this operator has as many of these primitives as any at its place in another call."""
+        pair = self._whole(row, operator)
+        return self._has[operator, pair[0]] >= self._most.get(pair, 0)
 
     def _seen(
         self, asked: Callable[[int, int], tuple[Hashable, Hashable]], certain: Mapping[int, int]

@@ -109,6 +109,7 @@ def _database() -> Iterator[duckdb.DuckDBPyConnection]:
 
     database = duckdb.connect(config={"preserve_insertion_order": True})
     try:
+        database.execute("SET enable_progress_bar = false")  # it would be printed between the lines of --json
         yield database
     finally:
         database.close()

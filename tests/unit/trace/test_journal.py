@@ -45,15 +45,15 @@ def test_what_does_not_fit_is_counted(tmp_path: Path) -> None:
     assert dropped == 3
 
 
-def test_many_integers_fit_or_are_dropped_together(tmp_path: Path) -> None:
+def test_after_integers_that_did_not_fit_nothing_does(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "full.journal", 1, 4)
     journal.extend([1, 2, 3])
     journal.extend([4, 5])
     journal.append(6)
     journal.close()
     records, dropped = read_journal(tmp_path / "full.journal")
-    assert records[:, 0].tolist() == [1, 2, 3, 6]
-    assert dropped == 2
+    assert records[:, 0].tolist() == [1, 2, 3]
+    assert dropped == 3
 
 
 WRITER = """
