@@ -76,8 +76,9 @@ class _Threads:
         self.before = read_uses()
         self.start = monotonic_ns()
 
-    def note_names(self) -> None:
-        """What the interpreter calls its threads, of which one may end before the test does."""
+    def note(self) -> None:
+        """What the interpreter calls its threads, and which are the samplers': one may end before the test does."""
+        self.ours |= own_threads()
         self.names.update({one.native_id: one.name for one in threading.enumerate() if one.native_id})
 
     def end(self) -> None:
@@ -129,7 +130,7 @@ class SwitchTracer:
 
     def end(self) -> None:
         """Fill them no more."""
-        self._threads.ours |= own_threads()  # before the last of them ends
+        self._threads.note()
         try:
             self._sampler.remove(self._drain)
             for ring in self._rings.values():
@@ -163,7 +164,7 @@ class SwitchTracer:
                 return
 
     def _drain(self, now_ns: int) -> None:
-        self._threads.note_names()
+        self._threads.note()
         for cpu, ring in self._rings.items():
             found = ring.drain()
             if self._bytes + len(found) > MOST_BYTES:
@@ -194,7 +195,7 @@ class SchedstatTracer:
 
     def end(self) -> None:
         """Read no more."""
-        self._threads.ours |= own_threads()  # before the last of them ends
+        self._threads.note()
         try:
             self._sampler.remove(self._read)
             self._threads.end()
@@ -211,7 +212,7 @@ class SchedstatTracer:
         return self._spans
 
     def _read(self, now_ns: int) -> None:
-        self._threads.note_names()
+        self._threads.note()
         read, ours = self._files.read(), own_threads()
         for thread, (cpu, delay) in read.items():
             if thread in ours:

@@ -65,8 +65,8 @@ def test_memory_and_swapping(host: Host) -> None:
     put(host.proc / "vmstat", "pswpin 0\npswpout 0\n")
     assert hosts.no_memory(host) == ""
     first = readings(probe, spans, SECOND)
-    assert first["memory.resident"] == (300 * probe._page, "bytes")
     assert first["memory.available"][0] > 0
+    assert first["memory.resident"] == (300.0 * probe._page, "bytes")
     put(host.proc / "vmstat", "pswpin 3\npswpout 1\n")
     assert readings(probe, spans, 3 * SECOND)["swap"] == (2 * probe._page, "bytes/s")
 
