@@ -53,6 +53,7 @@ def test_operations(kind: str, inputs: Any, outputs: Any, wanted: float) -> None
     [
         ("Attention", (X,), (X,)),
         ("Conv", (X,), (X,)),
+        ("Conv", (X, floats(4)), (floats(2, 4, 16, 16),)),
         ("Conv", (X, floats(4, 8, 3, 3)), ()),
         ("Gemm", (floats(2, 64),), ()),
         ("Gemm", (floats(0, 64),), (floats(0, 0),)),
@@ -67,6 +68,14 @@ def test_what_is_unknown_is_no_guess(kind: str, inputs: Any, outputs: Any) -> No
 def test_bytes_are_those_of_all_tensors() -> None:
     assert moved_bytes("Gemm", (floats(2, 64), floats(10, 64)), (floats(2, 10),)) == 4 * (128 + 640 + 20)
     assert moved_bytes("MatMulInteger", (("uint8", (2, 4)), ("int8", (4, 3))), (("int32", (2, 3)),)) == 8 + 12 + 24
+
+
+@pytest.mark.parametrize("others", [(), (floats(10),)])
+def test_weights_that_a_framework_keeps_to_itself_are_moved_all_the_same(others: Any) -> None:
+    """ONNX Runtime packs them, and shows the input and perhaps the bias."""
+    bias = 10 if others else 0
+    assert moved_bytes("Gemm", (floats(2, 64), *others), (floats(2, 10),)) == 4 * (128 + 640 + bias + 20)
+    assert moved_bytes("MatMul", (floats(2, 64), floats(64)), (floats(2),)) == 4 * (128 + 64 + 2), "a vector is no bias"
 
 
 def test_a_view_moves_nothing_and_a_choice_what_it_chose() -> None:
