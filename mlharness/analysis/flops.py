@@ -28,8 +28,13 @@ ITEM_BYTES = {
 
 
 def _convolution(inputs: Sequence[Shape], outputs: Sequence[Shape]) -> float:
-    """Weights [O, I/groups, kernel ...]: each output element is a sum over the rest of the weights' axes."""
+    """Weights [O, I/groups, kernel ...]: each output element is a sum over the rest of the weights' axes.
+
+    A framework that keeps weights in a form of its own may not tell them, and what stands in their place is the bias.
+    """
     weights = inputs[1]
+    if len(weights) != len(inputs[0]):
+        raise ValueError("no weights")
     return 2 * prod(outputs[0]) * prod(weights[1:])
 
 
@@ -147,8 +152,18 @@ def moved_bytes(kind: str, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) 
         return 0
     if not inputs or not outputs:
         return None
-    sizes = [_size(tensor) for tensor in (*(outputs if group == "none, a choice" else inputs), *outputs)]
+    read = outputs if group == "none, a choice" else [*inputs, *_kept_weights(group, inputs, outputs)]
+    sizes = [_size(tensor) for tensor in (*read, *outputs)]
     return None if None in sizes else sum(size for size in sizes if size is not None)
+
+
+def _kept_weights(group: str | None, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Tensor]:
+    """The second matrix of a product whose framework keeps it in a form of its own, and tells at most the bias."""
+    (dtype, first), (_, output) = inputs[0], outputs[0]
+    told = len(inputs) > 1 and inputs[1][1] != output[-1:]
+    if group != "product" or told or len(first) < 2 or len(output) < 2:
+        return []
+    return [(dtype, (first[-1], output[-1]))]
 
 
 def tensors(given: Any) -> list[Tensor]:

@@ -6,12 +6,14 @@ Spans are brought together by SQL, so that only a row for each layer and kernel 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from mlharness.analysis.calibration import host_peaks, peaks_missing
+from mlharness.analysis.flops import Tensor
 from mlharness.analysis.placing import Placed, place
 from mlharness.analysis.traced import BatchSize, Kernel, Layer, Part, Peaks, Traced
 from mlharness.errors import UserError
@@ -88,7 +90,7 @@ def trace_of(run: Path, announce: Callable[[str], None] = lambda text: None) -> 
     result = read_result(run)
     with analysed(run) as (database, placed):
         batches = [BatchSize(*row) for row in database.execute(_BATCHES).fetchall()]
-        layers = _parts(database, "layers", Layer)
+        layers = in_order(_parts(database, "layers", Layer))
         kernels = _parts(database, "kernels", Kernel)
     missing = _missing(result, bool(batches), {"layers": bool(layers), "kernels": bool(kernels)})
     return Traced(result, batches, layers, kernels, placed.on_gpu, missing, lambda: _peaks(result, announce))
@@ -127,6 +129,16 @@ def _parts(database: Any, table: str, form: type[P]) -> list[P]:
             _ROWS.format(table=table)
         ).fetchall()
     ]
+
+
+def in_order(layers: Sequence[Layer]) -> list[Layer]:
+    """The layers, each knowing the inputs of the next that has any."""
+    found: list[Layer] = []
+    following: Sequence[Tensor] = ()
+    for layer in reversed(layers):
+        found.append(replace(layer, following=following))
+        following = layer.inputs or following
+    return found[::-1]
 
 
 def _attributes(text: str | None) -> Mapping[str, Any]:

@@ -56,5 +56,5 @@ def _notes(traced: Traced) -> list[str]:
     notes = ["predict_*: calls of the model in the traced run, trimmed means"] if traced.batches else []
     slowdown = (traced.result.get("trace") or {}).get("slowdown")
     if slowdown:
-        notes.append(f"tracing slowed the test by {slowdown['percent']:.1f} %")
+        notes.append(f"with the tracers the test was {slowdown['percent']:+.1f} % slower")
     return notes

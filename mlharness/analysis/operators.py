@@ -8,7 +8,7 @@ from __future__ import annotations
 _KINDS = """
 convolution: Conv FusedConv NhwcConv NhwcFusedConv ConvInteger Convolution aten::conv1d aten::conv2d aten::conv3d
     aten::convolution aten::_convolution aten::mkldnn_convolution aten::thnn_conv2d aten::_slow_conv2d_forward
-    mkldnn::_convolution_pointwise _sg_mkldnn_conv
+    mkldnn::_convolution_pointwise _sg_mkldnn_conv _sg_onednn_conv
 quantised convolution: QLinearConv
 transposed convolution: ConvTranspose Deconvolution aten::conv_transpose2d
 convolution, channels last: Conv2D Conv3D _FusedConv2D _MklConv2D _MklFusedConv2D _MklNativeConv2D
@@ -17,7 +17,7 @@ depthwise convolution, channels last: DepthwiseConv2dNative _FusedDepthwiseConv2
     _MklNativeDepthwiseConv2dNative _MklNativeFusedDepthwiseConv2dNative _MklFusedDepthwiseConv2dNative
 product: Gemm FusedGemm MatMul FusedMatMul MatMulInteger MatMulIntegerToFloat QLinearMatMul DynamicQuantizeMatMul
     MatMulV2 _FusedMatMul BatchMatMul BatchMatMulV2 _MklMatMul _MklFusedMatMul _MklNativeMatMul _MklNativeFusedMatMul
-    _MklBatchMatMulV2 FullyConnected dot batch_dot
+    _MklBatchMatMulV2 FullyConnected _sg_mkldnn_fully_connected dot batch_dot
 biased product: aten::addmm aten::baddbmm
 plain product: aten::mm aten::bmm aten::matmul
 linear: aten::linear mkldnn::_linear_pointwise aten::mkldnn_linear
@@ -47,7 +47,8 @@ none: Transpose Concat ConcatV2 Expand Tile Pad PadV2 Cast Constant ConstantOfSh
     aten::copy_ aten::to aten::_to_copy aten::cat aten::pad aten::constant_pad_nd aten::zeros
 none, a view: Reshape Flatten Squeeze Unsqueeze Identity Dropout Shape ExpandDims aten::view aten::reshape
     aten::flatten aten::squeeze aten::unsqueeze aten::expand aten::permute aten::transpose aten::t aten::slice
-    aten::select aten::narrow aten::dropout aten::split aten::chunk aten::empty
+    aten::select aten::narrow aten::dropout aten::split aten::chunk aten::empty aten::detach aten::lift_fresh
+    aten::resolve_conj aten::resolve_neg aten::alias aten::view_as aten::expand_as aten::as_strided aten::unbind
 none, a choice: Gather GatherV2 ResourceGather Slice StridedSlice Split aten::embedding aten::index_select
     aten::gather
 """

@@ -50,7 +50,13 @@ def layer_work(traced: Traced, layer: Layer) -> Work:
 
 
 def _point(work: Work, peaks: Peaks) -> Sequence[Any]:
-    """A point under the roof; nothing is said of work whose operations or bytes are unknown."""
+    """A point under the roof; nothing is said of work whose operations or bytes are unknown.
+
+    What moves bytes and computes nothing has no height, so that its distance from the roof is told by its bytes; below
+    the slanted part of the roof both say the same.
+    """
+    bound = bound_by(work, peaks.ridge)
     roof = None if work.intensity is None else peaks.roof(work.intensity)
+    attained = ratio(work.flops_per_s, roof) if bound == "compute" else ratio(work.bytes_per_s, peaks.bytes_per_s)
     return [work.latency_ns, work.flops, work.bytes, work.intensity, work.flops_per_s, roof,
-            ratio(work.flops_per_s, roof), bound_by(work, peaks.ridge)]  # fmt: skip
+            attained if bound else None, bound]  # fmt: skip

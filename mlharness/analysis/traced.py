@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from mlharness.analysis.deduced import deduce_outputs
 from mlharness.analysis.flops import Tensor, moved_bytes, operations, tensors
 
 MARKED = "operations and bytes are estimated from shapes"
@@ -85,7 +86,9 @@ class Part:
 
 @dataclass(frozen=True)
 class Layer(Part):
-    """A layer: an operator of the framework that stands under no other."""
+    """A layer: an operator of the framework that stands under no other. ``following`` are the inputs of the next."""
+
+    following: Sequence[Tensor] = ()
 
     @cached_property
     def inputs(self) -> list[Tensor]:
@@ -94,8 +97,9 @@ class Layer(Part):
 
     @cached_property
     def outputs(self) -> list[Tensor]:
-        """Dtype and dims of each."""
-        return tensors(self.attributes.get("outputs"))
+        """Dtype and dims of each, deduced where the framework does not tell."""
+        told = tensors(self.attributes.get("outputs"))
+        return told or deduce_outputs(self.kind, self.inputs, self.following)
 
     @property
     def memory_bytes(self) -> float | None:

@@ -175,6 +175,12 @@ def test_attributes_that_are_no_object_are_none(run: Path) -> None:
     assert found[1].memory_bytes is None
 
 
+def test_outputs_that_a_framework_does_not_tell_are_the_next_layers_inputs(tmp_path: Path) -> None:
+    layers = [replace(layer, kind=layer.kind.replace("Conv", "aten::conv2d"), outputs=()) for layer in NETWORK]
+    found = rows_of(traced_run(tmp_path, layers=layers), "A14")
+    assert [row["flops"] for row in found] == [884_736, 16_384, 4_718_592, 16_384, 320], "the last by its primitive"
+
+
 def test_memory_is_the_size_of_outputs_where_nothing_better_is_told(run: Path) -> None:
     spans = calls(1)
     spans.add(FRAMEWORK, "conv", 0, 500, kind="Conv", parent=1, attributes={"output_bytes": 64})
