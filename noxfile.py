@@ -156,6 +156,7 @@ def try_installed(session: nox.Session, scratch: Path) -> None:
                 mlh, "bench", "efficientnet-lite0", "--json", env=moved, stdout=printed, stderr=None, external=True
             )
         session.run(mlh, "validate", *manifests, env=moved, external=True)
+        session.run(mlh, "runs", "show", "@last", env=moved, external=True)  # the store's migrations came along
     result = json.loads((elsewhere / "result.json").read_text(encoding="utf-8"))
     if result["status"] != "valid":
         session.error(f"the benchmark is {result['status']}: {result.get('invalid_reasons')}")
@@ -196,7 +197,7 @@ def fuzz(session: nox.Session) -> None:
 def dev(session: nox.Session) -> None:
     """Make ``.venv`` with the kernel and all plugins editable, and every tool."""
     session.run(sys.executable, "-m", "venv", ".venv", external=True)
-    editable = [word for source in (".", *map(folder, PLUGINS)) for word in ("--editable", source)]
+    editable = [word for source in (".[postgresql]", *map(folder, PLUGINS)) for word in ("--editable", source)]
     pip = (".venv/bin/python", "-m", "pip", "install")
     session.run(*pip, *editable, *tools("test", "types", "lint", "docs", "wheel"), external=True)
     session.log("Activate it with: source .venv/bin/activate")
