@@ -11,6 +11,7 @@ import click
 
 from mlharness.cli.options import output_options
 from mlharness.cli.output import Output
+from mlharness.cli.run_names import known_runs, run_argument
 from mlharness.errors import UserError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _TOP = 10
 
 
 @click.command()
-@click.argument("run")
+@run_argument
 @click.argument("names", metavar="[ANALYSIS]...", nargs=-1)
 @click.option("--sql", metavar="QUERY", help="Answer a question about the tables spans, telemetry, calls, layers ...")
 @click.option("--top", type=click.IntRange(1), metavar="N", help="Only the N rows with the largest figure.")
@@ -36,12 +37,10 @@ def command(run: str, names: Sequence[str], sql: str | None, top: int | None, fo
     ANALYSIS is one of XSP's, by number or name: A1 or model-information ... A15 or kernels-by-model. Without any, the
     model and its slowest layers are shown; with --json all fifteen are printed.
     """
-    from mlharness.runs import Runs
-
     output = replace(output, json=output.json or form == "json")
     if output.json and form == "csv":
         raise UserError("--json and --format csv are two formats", "Leave one of them out.")
-    directory = Runs(output.note).find(run).files()
+    directory = known_runs(output).find(run).files()
     if sql is not None:
         _answer(directory, sql, names, form, output)
     else:

@@ -10,6 +10,7 @@ import click
 from mlharness.cli.exits import ExitCode
 from mlharness.cli.options import output_options
 from mlharness.cli.output import Output
+from mlharness.cli.run_names import known_runs, run_argument
 from mlharness.cli.usage import SpellingGroup
 from mlharness.errors import UserError
 
@@ -25,7 +26,7 @@ def command() -> None:
 
 
 @command.command("export")
-@click.argument("run", metavar="RUN")
+@run_argument
 @click.option(
     "--format", "form", type=click.Choice(FORMATS), default="perfetto", show_default=True, help="What to write."
 )
@@ -37,12 +38,11 @@ def command() -> None:
 @output_options
 def export(run: str, form: str, path: Path | None, endpoint: str | None, protocol: str, output: Output) -> ExitCode:
     """Write the trace of RUN for Perfetto, Chrome, speedscope or flame graphs, or send it to an OTLP collector."""
-    from mlharness.runs import Runs
     from mlharness.trace.exports.rows import read_trace
 
     if (form == "otlp") != (endpoint is not None):
         raise UserError("--endpoint goes with --format otlp", "Give both, as --format otlp --endpoint URL.")
-    directory = Runs(output.note).find(run).files()
+    directory = known_runs(output).find(run).files()
     trace = read_trace(directory)
     if endpoint is not None:
         return _send(trace, endpoint, protocol, output)

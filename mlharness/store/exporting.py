@@ -76,6 +76,7 @@ def write_parquet(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
             stream.writelines(f"{json.dumps(plainly(row))}\n" for row in rows)
         try:
             with duckdb.connect() as connection:
+                connection.execute("SET enable_progress_bar = false")  # the terminal is not its own
                 table = connection.read_json(str(lines), columns=column_types(), format="newline_delimited")
                 table.write_parquet(str(path))
         except duckdb.IOException as error:
