@@ -6,7 +6,7 @@ What a driver does beyond that is not known here.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -77,8 +77,10 @@ class FakeCupti:
     ActivityThreadIdType = cupti.ActivityThreadIdType
     CallbackDomain = cupti.CallbackDomain
 
-    def __init__(self, records: list[Any] | None = None, dropped: int = 0, **fail: Exception) -> None:
-        self.records, self.dropped, self.fail = records or [], dropped, fail
+    def __init__(
+        self, records: list[Any] | None = None, dropped: int = 0, fail: Mapping[str, Exception] | None = None
+    ) -> None:
+        self.records, self.dropped, self.fail = records or [], dropped, fail or {}
         self.calls: list[str] = []
         self.enabled: set[int] = set()
         self.completed: Callable[[list[Any]], None] = lambda records: None

@@ -81,13 +81,13 @@ def test_losses_are_counted() -> None:
 
 
 def test_a_kind_that_the_driver_does_not_know_is_left_out() -> None:
-    spans = trace(FakeCupti(some(), **{"enable OVERHEAD": RuntimeError("not compatible")}))
+    spans = trace(FakeCupti(some(), fail={"enable OVERHEAD": RuntimeError("not compatible")}))
     assert len(spans) == 7
     assert spans.notes == ["no records of the kind OVERHEAD: not compatible"]
 
 
 def test_a_driver_that_knows_no_kind_is_broken() -> None:
-    fake = FakeCupti(**{f"enable {name}": RuntimeError("in use by another tool") for name in KINDS})
+    fake = FakeCupti(fail={f"enable {name}": RuntimeError("in use by another tool") for name in KINDS})
     tracer = CuptiTracer(fake)
     tracer.start()
     with pytest.raises(RuntimeError, match="in use by another tool"):
@@ -95,7 +95,7 @@ def test_a_driver_that_knows_no_kind_is_broken() -> None:
 
 
 def test_without_ids_of_threads_calls_have_none() -> None:
-    spans = trace(FakeCupti(some(), thread_id=RuntimeError("too old")))
+    spans = trace(FakeCupti(some(), fail={"thread_id": RuntimeError("too old")}))
     assert set(spans.table().thread.tolist()) == {0}
     assert spans.notes == ["CUPTI does not tell which thread launched what: too old"]
 
@@ -103,11 +103,11 @@ def test_without_ids_of_threads_calls_have_none() -> None:
 def test_a_clock_that_cannot_be_given_is_measured() -> None:
     ahead = 5_000_000_000_000_000_000 - time.monotonic_ns()
     records = [synthetic.kernel(ahead + 1_000_000_000, ahead + 1_000_000_500, 1)]
-    spans = trace(FakeCupti(records, timestamp=RuntimeError("too old")))
+    spans = trace(FakeCupti(records, fail={"timestamp": RuntimeError("too old")}))
     assert abs(int(spans.table().start[0]) - 1_000_000_000) < 1_000_000_000
     assert spans.notes == ["CUPTI stamped by its own clock, whose distance was measured once"]
 
 
 def test_names_that_are_not_told_are_numbers() -> None:
-    spans = trace(FakeCupti(some(), name=RuntimeError("unknown")))
+    spans = trace(FakeCupti(some(), fail={"name": RuntimeError("unknown")}))
     assert spans.table().text("name", 0) == "runtime_api 211"

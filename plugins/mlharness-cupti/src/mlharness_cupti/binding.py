@@ -19,8 +19,8 @@ def load_cupti() -> Any:
 
 
 def errors(cupti: Any) -> tuple[type[Exception], ...]:
-    """What the binding raises: ``cuptiError``, and a RuntimeError of its own where there is no driver."""
-    return (cupti.cuptiError, RuntimeError)
+    """What it raises: its own, a RuntimeError without a driver, an AttributeError for what it is too old for."""
+    return (cupti.cuptiError, RuntimeError, AttributeError)
 
 
 def not_cuda(request: TraceRequest) -> str:

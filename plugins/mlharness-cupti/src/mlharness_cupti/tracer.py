@@ -45,7 +45,7 @@ class CuptiTracer:
         self._behind = self._clock()
         try:
             cupti.set_thread_id_type(int(cupti.ActivityThreadIdType.SYSTEM))
-        except (*self._errors, AttributeError) as error:
+        except self._errors as error:
             self._threads_told = False
             self._notes.append(f"CUPTI does not tell which thread launched what: {error}")
         cupti.activity_register_callbacks(lambda: (BUFFER_BYTES, 0), self._activities.take)
@@ -94,7 +94,7 @@ class CuptiTracer:
         cupti = self._cupti
         try:
             cupti.activity_register_timestamp_callback(time.monotonic_ns)
-        except (*self._errors, AttributeError):
+        except self._errors:
             before = time.monotonic_ns()
             stamp = int(cupti.get_timestamp())
             self._notes.append("CUPTI stamped by its own clock, whose distance was measured once")
