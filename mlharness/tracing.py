@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -94,7 +95,7 @@ def assemble(directory: Path, wish: TraceWish) -> dict[str, Any]:
     recorded = read_queries(folder, folder / LOGS)
     phases = phases_of(about)
     spans = [query_spans(recorded, phases, _end(recorded, phases))]
-    others, unreadable = _load(folder)
+    others, unreadable = _load(folder, anchor)
     table = with_parents(concatenate([part.table(anchor) for part in [*spans, *others]]))
     table = keep(with_queries(table), recorded, wish)
     write_spans(directory / SPANS, table)
@@ -231,21 +232,29 @@ def _anchor(about: Mapping[str, Any]) -> Anchor | None:
     return Anchor(Offset(**about["before"]), Offset(**about["after"]))
 
 
-def _load(folder: Path) -> tuple[list[Spans], dict[str, str]]:
+def _load(folder: Path, anchor: Anchor | None) -> tuple[list[Spans], dict[str, str]]:
+    """What the tracers left; and for each file of which nothing can be made, why."""
     found, unreadable = [], {}
     for path in sorted(folder.glob("*.npz")):
         try:
-            found.append(Spans.load(path))
+            spans = Spans.load(path)
         except ValueError as error:
             unreadable[path.stem] = str(error)
+            continue
+        if anchor is None and spans.clock == "wall":
+            unreadable[path.stem] = f"{path.name}: the run ended before its clocks were compared"
+        else:
+            found.append(spans)
     return found, unreadable
 
 
 def _with_unreadable(sources: Sequence[dict[str, Any]], unreadable: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The sources, those of an unreadable file as broken. A source's second file has a number after its name."""
     return [
-        {**source, "state": "broken", "reason": unreadable[source["name"]]} if source["name"] in unreadable else source
+        next(({**source, "state": "broken", "reason": reason} for stem, reason in unreadable.items()
+              if stem == source["name"] or re.fullmatch(re.escape(source["name"]) + r"-\d+", stem)), source)
         for source in sources
-    ]
+    ]  # fmt: skip
 
 
 def _end(recorded: Recorded, phases: Sequence[tuple[str, int]]) -> int:

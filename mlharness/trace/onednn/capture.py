@@ -100,7 +100,7 @@ class Capture:
         except (OSError, ValueError):  # a stream in memory, as tests have, or a closed one
             return
         new = os.fdopen(os.dup(self._real), "w", encoding=old.encoding, errors=old.errors, newline="\n")
-        new.reconfigure(line_buffering=old.line_buffering)
+        new.reconfigure(line_buffering=bool(old.line_buffering))
         self._python = old, new
         sys.stdout = new
 

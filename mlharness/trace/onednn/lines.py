@@ -14,8 +14,10 @@ from mlharness.trace.onednn.work import Argument, estimate
 
 PREFIXES = (b"onednn_verbose,", b"dnnl_verbose,", b"mkldnn_verbose,")
 """How the lines begin, newest version first."""
-FIELDS = ("operation", "engine", "primitive", "implementation", "prop_kind", "memory_descriptors", "attributes",
-          "auxiliary", "problem_desc", "exec_time")  # fmt: skip
+FIELDS: tuple[str, ...] = (
+    "operation", "engine", "primitive", "implementation", "prop_kind", "memory_descriptors", "attributes", "auxiliary",
+    "problem_desc", "exec_time",
+)  # fmt: skip
 """The places, where no header line was seen: it is printed once in a process."""
 
 _HEADER = re.compile(rb"template:([a-z_,]+)\n")

@@ -91,7 +91,7 @@ class Grown:
         """By looking at every span."""
         innermost: dict[int, Node] = {}
         for node in self.nodes:
-            if node.how in ("guest", "alone") or node.thread == orphan.thread or node.level >= orphan.level:
+            if node.how == "alone" or node.thread in (0, orphan.thread) or node.level >= orphan.level:
                 continue
             encloses = node.start < orphan.start and node.end > orphan.end
             if encloses and (node.thread not in innermost or innermost[node.thread].start < node.start):

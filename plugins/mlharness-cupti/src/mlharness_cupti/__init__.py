@@ -1,0 +1,1 @@
+"""CUDA's activities as spans of mlharness, by NVIDIA's CUPTI."""
