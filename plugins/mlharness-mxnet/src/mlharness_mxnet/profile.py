@@ -6,7 +6,6 @@ Its records hold no names of layers and no shapes. Its threads are hashes of pth
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +17,6 @@ _RECORD = (
 )
 _OPERATOR = re.compile(_RECORD % b"B" + rb"\s*,\s*" + _RECORD % b"E")
 _BEGIN = re.compile(rb'"cat": "operator",\s*"ph": "B"')
-_SEED, _MULTIPLIER, _64 = 0xC70F6907, 0xC6A4A7935BD1E995, (1 << 64) - 1
 
 
 @dataclass(frozen=True)
@@ -58,18 +56,3 @@ def read_profile(path: Path, most: int = MOST_OPERATORS) -> Profile:
         raise ValueError(f"{path.name} holds no operators of MXNet's profiler")
     begun = sum(1 for _ in _BEGIN.finditer(text)) if len(events) >= most else len(events)
     return Profile(tuple(events), text.rstrip().endswith(b"}"), begun - len(events))
-
-
-def threads_by_hash(handles: Mapping[int, int]) -> dict[int, int]:
-    """The operating system's ids of threads, by the hash of the pthread handles by which they are given."""
-    return {hash_of(handle): native for handle, native in handles.items()}
-
-
-def hash_of(handle: int) -> int:
-    """What ``std::hash<std::thread::id>`` of GNU's C++ library gives for a pthread handle: MurmurHash64A of 8 bytes."""
-    mixed = handle * _MULTIPLIER & _64
-    mixed = (mixed ^ mixed >> 47) * _MULTIPLIER & _64
-    result = (_SEED ^ 8 * _MULTIPLIER & _64) ^ mixed
-    result = result * _MULTIPLIER & _64
-    result = (result ^ result >> 47) * _MULTIPLIER & _64
-    return result ^ result >> 47

@@ -16,12 +16,12 @@ from typing import Any
 
 from mlharness.providers import Array, Model, TraceRequest
 from mlharness.trace.levels import FRAMEWORK
-from mlharness.trace.pthreads import native_ids
+from mlharness.trace.pthreads import native_ids_by_hash
 from mlharness.trace.spans import Spans
 from mlharness_mxnet.layers import Layer, layers_of
 from mlharness_mxnet.network import Shape
 from mlharness_mxnet.predictor import MxnetPredictor
-from mlharness_mxnet.profile import Event, Profile, read_profile, threads_by_hash
+from mlharness_mxnet.profile import Event, Profile, read_profile
 
 NAME = "mxnet-profiler"
 FILE = "profile.json"
@@ -103,7 +103,7 @@ class MxnetTracer:
         from mxnet import profiler
 
         profiler.set_state("stop")
-        self._threads = threads_by_hash(native_ids())
+        self._threads = native_ids_by_hash()
         profiler.dump(True)
 
     def collect(self) -> Spans:
