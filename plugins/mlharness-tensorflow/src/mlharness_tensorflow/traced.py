@@ -32,7 +32,7 @@ class TensorFlowTracer:
         self._folder = request.folder
         self._graph: dict[str, Described] = {}
         self._threads: dict[int, int] = {}
-        self._complete = True
+        self._complete, self._ended = True, False
 
     def know(self, predictor: TensorFlowPredictor) -> None:
         """Take down what the operations of a predictor's graph give."""
@@ -50,10 +50,13 @@ class TensorFlowTracer:
         """Stop it, which writes the profile, while the threads that it names are alive."""
         self._threads = native_ids_by_hash()
         import_tensorflow().profiler.experimental.stop()
+        self._ended = True
 
     def collect(self) -> Spans:
         """Operators, and on GPUs kernels and copies. Raises ValueError for a profile that cannot be read."""
         spans = Spans(NAME, "wall")
+        if not self._ended:
+            return spans
         if not self._complete:
             spans.notes.append(_CHEAP)
         with _uncollected():
@@ -64,7 +67,8 @@ class TensorFlowTracer:
 def add_spans(spans: Spans, profile: Profile, threads: dict[int, int], facts: OperatorFacts) -> None:
     """All that a profile tells; ``threads`` are the operating system's ids by the hashes that name lines."""
     devices = list(profile.devices())
-    HostPlane(profile.planes[HOST], profile.began_ns, threads, facts, launches=bool(devices)).add_to(spans)
+    if HOST in profile.planes:  # not where nothing ran
+        HostPlane(profile.planes[HOST], profile.began_ns, threads, facts, launches=bool(devices)).add_to(spans)
     for number, plane in devices:
         add_device(spans, plane, number, profile.began_ns)
 
