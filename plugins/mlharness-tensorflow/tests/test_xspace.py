@@ -160,17 +160,30 @@ class TestFacts:
             "memory_bytes": 464,
         }
 
-    def test_an_operator_in_place_has_the_output_of_the_graph(self) -> None:
+    @pytest.mark.parametrize(
+        ("kind", "inputs", "outputs"),
+        [
+            ("Mul", "(float[8];float[3,8])", [["float32", [3, 8]]]),
+            ("Relu6", "(half[3,8])", [["float16", [3, 8]]]),
+            ("BiasAdd", "(float[1,2,4,4];float[2])", [["float32", [1, 2, 4, 4]]]),
+            ("Relu", "", None),
+            ("_MklNativeFusedConv2D", "(float[5,4,4,8];float[1,1,8,2])", [["float32", [5, 4, 4, 2]]]),
+            ("Reshape", "(float[5,4,4,8];int32[2])", None),
+        ],
+    )
+    def test_without_an_allocation_an_operator_tells_its_output_where_its_type_leaves_no_doubt(
+        self, kind: str, inputs: str, outputs: Any
+    ) -> None:
         made = MadeProfile()
-        self.operator(made, "a", "(float[8];float[3,8])")
-        graph = {"a": [("float32", (None, 8))]}
-        assert about(spans_of(made, graph), "a")["outputs"] == [["float32", [3, 8]]]
+        made.event(made.line(1), f"a:{kind}", 10, 20, shape=inputs)
+        graph = {"a": ("float32", (None, 4, 4, 2))}
+        assert about(spans_of(made, graph), "a").get("outputs") == outputs
 
-    @pytest.mark.parametrize("outputs", [[("float32", (None, 4))], [("float32", (None, 8))] * 2, []])
-    def test_an_output_that_is_not_certain_is_left_out(self, outputs: Any) -> None:
+    @pytest.mark.parametrize("graph", [{}, {"a": ("float32", (None, None, 2))}, {"a": ("float32", ())}])
+    def test_an_output_that_the_graph_leaves_open_is_left_out(self, graph: Any) -> None:
         made = MadeProfile()
-        self.operator(made, "a", "(float[3,8])")
-        assert "outputs" not in about(spans_of(made, {"a": outputs}), "a")
+        made.event(made.line(1), "a:MatMul", 10, 20, shape="(float[5,4];float[4,2])")
+        assert "outputs" not in about(spans_of(made, graph), "a")
 
     def test_a_dtype_that_nobody_knows_keeps_its_name(self) -> None:
         made = MadeProfile()

@@ -169,7 +169,7 @@ class HostPlane:
         parent = self._parent(node)
         about = ""
         if node.level == FRAMEWORK and node.kind != "call":
-            about = self._facts.attributes(node.name, node.inputs, node.allocations)
+            about = self._facts.attributes(node.name, node.kind, node.inputs, node.allocations)
         spans.add(
             node.level, node.name, node.start_ns, node.duration_ns, kind=node.kind, thread=thread, key=node.key,
             parent=parent.key if parent else 0, correlation=node.correlation, attributes=about,

@@ -76,7 +76,7 @@ def parse_profile(content: bytes, name: str) -> Profile:
     environment = planes.get(ENVIRONMENT)
     began = environment.facts_of(environment.message).get(_BEGAN) if environment else None
     if not isinstance(began, int):
-        raise ValueError(f"{name} does not say when it began")
+        raise ValueError(f"{name} does not say when it began")  # noqa: TRY004  # it is the file that is wrong
     return Profile(planes, began)
 
 

@@ -14,7 +14,7 @@ from mlharness.trace.pthreads import native_ids_by_hash
 from mlharness.trace.spans import Spans
 from mlharness_tensorflow.cuda_planes import add_device
 from mlharness_tensorflow.host_plane import HostPlane
-from mlharness_tensorflow.operator_facts import Described, OperatorFacts, describe_graph
+from mlharness_tensorflow.operator_facts import OperatorFacts, describe_graph
 from mlharness_tensorflow.planes import HOST, Profile, read_profile
 from mlharness_tensorflow.predictor import TensorFlowPredictor
 from mlharness_tensorflow.process import import_tensorflow
@@ -30,7 +30,7 @@ class TensorFlowTracer:
 
     def __init__(self, request: TraceRequest) -> None:
         self._folder = request.folder
-        self._graph: dict[str, Described] = {}
+        self._graph: dict[str, tuple[str, tuple[int | None, ...]]] = {}
         self._threads: dict[int, int] = {}
         self._complete, self._ended = True, False
 
