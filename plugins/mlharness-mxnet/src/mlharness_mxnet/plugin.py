@@ -78,6 +78,20 @@ def open_profiler(request: TraceRequest) -> Tracer:
     return MxnetTracer(request)
 
 
+def open_onednn(request: TraceRequest) -> Tracer:
+    """oneDNN's verbose mode, which MXNet's oneDNN 2 takes from the environment at its first primitive."""
+    from mlharness.trace.onednn import TWO, OneDnnTracer
+
+    return OneDnnTracer(request, "mxnet-onednn", environment=TWO)
+
+
+def no_onednn(request: TraceRequest) -> str:
+    """Why there are no primitives to be seen; empty where there are."""
+    from mlharness.trace.onednn import unavailable
+
+    return unavailable("MXNet", has_onednn=True, device=request.device)
+
+
 def locate(uri: str, sha256: str | None) -> Path | None:
     """The zoo's file in the cache, or None; see :func:`mlharness_mxnet.zoo.locate`."""
     return zoo.locate(uri, sha256)
@@ -113,4 +127,12 @@ def mlh_register_tracers(registrar: TracerRegistrar) -> None:
         framework="mxnet",
         open=open_profiler,
         doc="Operators as MXNet's profiler records them, with the names and shapes of the graph that ran.",
+    )
+    registrar.tracer(
+        "mxnet-onednn",
+        level="library",
+        framework="mxnet",
+        open=open_onednn,
+        unavailable=no_onednn,
+        doc="Primitives of MXNet's oneDNN, from its verbose mode.",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -73,6 +74,22 @@ def open_profiler(request: TraceRequest) -> Tracer:
     return TensorFlowTracer(request)
 
 
+def open_onednn(request: TraceRequest) -> Tracer:
+    """oneDNN's verbose mode, which TensorFlow's oneDNN takes from the environment at its first primitive."""
+    from mlharness.trace.onednn import OneDnnTracer
+
+    return OneDnnTracer(request, "tensorflow-onednn")
+
+
+def no_onednn(request: TraceRequest) -> str:
+    """Why there are no primitives to be seen; empty where there are."""
+    from mlharness.trace.onednn import unavailable
+
+    if os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1").lower() in ("0", "false"):
+        return "TF_ENABLE_ONEDNN_OPTS switches oneDNN off in TensorFlow"
+    return unavailable("TensorFlow", has_onednn=True, device=request.device)
+
+
 @hookimpl
 def mlh_register_frameworks(registrar: FrameworkRegistrar) -> None:
     registrar.framework(
@@ -103,4 +120,12 @@ def mlh_register_tracers(registrar: TracerRegistrar) -> None:
         framework="tensorflow",
         open=open_profiler,
         doc="Operators as TensorFlow's profiler records them; with CUDA also kernels, copies and launches.",
+    )
+    registrar.tracer(
+        "tensorflow-onednn",
+        level="library",
+        framework="tensorflow",
+        open=open_onednn,
+        unavailable=no_onednn,
+        doc="Primitives of TensorFlow's oneDNN, from its verbose mode.",
     )
