@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import sys
 import threading
 from collections.abc import Iterator
@@ -50,9 +49,12 @@ def test_a_library_that_keeps_the_lists_elsewhere_is_not_believed(
     assert pthreads.native_ids() == {thread.ident: thread.native_id for thread in threading.enumerate()}
 
 
-def test_a_thread_that_has_ended_has_no_list(waiting: list[threading.Thread]) -> None:
-    ended = threading.Thread(target=ctypes.c_int)
-    ended.start()
-    ended.join()
-    assert ended.native_id is not None
-    assert pthreads._robust_list(ended.native_id) == 0
+def test_a_thread_that_is_not_there_has_no_list() -> None:
+    assert pthreads._robust_list(1 << 30) == 0
+
+
+def test_handles_are_hashed_as_c_plus_plus_does() -> None:
+    """As TensorFlow and MXNet named threads of these handles."""
+    assert pthreads.hash_of(0x7F4737FFF6C0) == 956657749215997545
+    assert pthreads.hash_of(0x7F4727FFF6C0) == (1 << 64) - 2311219897828147638
+    assert pthreads.native_ids_by_hash()[pthreads.hash_of(threading.get_ident())] == threading.get_native_id()
