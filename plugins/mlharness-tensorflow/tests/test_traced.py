@@ -100,6 +100,7 @@ def calls_above(table: SpanTable, rows: Sequence[int]) -> list[int]:
         (freeze_linear, {}),
         (save_keras, {}),
         (save_keras, {"freeze": False}),
+        (save_keras, {"jit_compile": True}),
     ],
 )
 def test_every_operator_stands_under_its_call(

@@ -117,6 +117,18 @@ class TestParents:
         table = spans_of(made)
         assert [table.text("kind", row) for row in range(len(table))] == ["_EagerConst"]
 
+    def test_what_xla_compiled_has_its_own_names(self) -> None:
+        made = MadeProfile()
+        line = made.line(1)
+        made.event(line, "EagerExecute", 0, 90, eager_op="__inference_f_1", is_func=1)
+        made.event(line, "__inference_f_1:__inference_f_1", 10, 70)
+        made.event(line, "MatMul.4", 20, 10, hlo_op="MatMul.4", hlo_module="m")
+        made.event(line, "end: MatMul.4", 31, 0.5, _ct=0, _c=1 << 32)
+        made.event(line, "add_fusion", 40, 10, hlo_op="add_fusion", hlo_module="m")
+        table = spans_of(made)
+        assert tree(table) == {"f": "", "MatMul.4": "f", "add_fusion": "f"}
+        assert [table.text("kind", row) for row in range(3)] == ["call", "MatMul", "add_fusion"]
+
 
 class TestTimes:
     def test_they_count_from_the_beginning_of_the_profile_and_of_the_line(self) -> None:

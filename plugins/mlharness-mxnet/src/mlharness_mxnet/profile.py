@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-MOST_OPERATORS = 500_000
-"""Operators that are read from one profile; the others are counted. Reading them takes less than two seconds."""
+MOST_OPERATORS = 250_000
+"""Operators that are read from one profile; the others are counted. Reading so many takes two seconds."""
 
 _HEAD = 64
 """In so many bytes stands what a profile begins with."""

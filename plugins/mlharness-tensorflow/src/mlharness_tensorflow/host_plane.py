@@ -19,12 +19,12 @@ from mlharness_tensorflow.cuda_planes import CORRELATION
 from mlharness_tensorflow.operator_facts import Allocation, OperatorFacts
 from mlharness_tensorflow.planes import Plane
 
-MOST_OPERATORS = 250_000
-"""Operators that are read from one profile, in the order of time; further ones are counted."""
+MOST_OPERATORS = 100_000
+"""Operators that are read from one profile, in the order of time; further ones are counted. So many take 1.5 s."""
 
-OPERATOR, CALL, ALLOCATION, LAUNCH, GIVES, TAKES = range(6)
-"""The roles of events: an operator; a function or operator that Python calls; memory that an operator takes; a call of
-CUDA; what hands work to other threads, and what takes it there."""
+OPERATOR, COMPILED, CALL, ALLOCATION, LAUNCH, GIVES, TAKES = range(7)
+"""The roles of events: an operator; one that XLA compiled; a function or operator that Python calls; memory that an
+operator takes; a call of CUDA; what hands work to other threads, and what takes it there."""
 
 _OPERATOR = re.compile(r"(?P<name>[^:]*):(?P<type>[A-Za-z_][\w>.]*)\Z")
 _FUNCTION = re.compile(r"__(?:inference|forward)_(?P<name>.+?)_\d+\Z")
@@ -32,6 +32,8 @@ _CALLS, _ALLOCATIONS, _CUDA = "EagerExecute", "MemoryAllocation", "cu"
 _GIVEN, _TAKEN = "_p", "_c"
 """The facts that hold the number of work, where it is handed over and where it is taken."""
 _ALLOCATED = ("region_type", "data_type", "shape", "allocation_bytes")
+_COMPILED = "hlo_op"
+_NUMBER = re.compile(r"\.\d+\Z")
 _DEEPEST = 64
 """So many times work is handed on at most."""
 
@@ -80,7 +82,7 @@ class HostPlane:
     def add_to(self, spans: Spans, most: int = MOST_OPERATORS) -> None:
         """Add all that was found; of more than ``most`` operators the later ones are counted as dropped."""
         lines = [(line, self._items(line)) for line in self._plane.message.lines]
-        starts = [item[0] for _, items in lines for item in items if item[2] == OPERATOR]
+        starts = [item[0] for _, items in lines for item in items if item[2] in (OPERATOR, COMPILED)]
         last = nsmallest(most, starts)[-1] if len(starts) > most else 1 << 62
         spans.dropped += sum(start > last for start in starts)
         found = []
@@ -126,6 +128,8 @@ class HostPlane:
             assert match is not None, "its role is by its name"
             node.name, node.kind = match["name"] or match["type"], match["type"]
             node.inputs = self._fact(event, "shape") or ""
+        elif role == COMPILED:
+            node.name, node.kind = text, _NUMBER.sub("", text)
         elif role == CALL:
             node.name, node.kind = self._called(event)
         elif role == LAUNCH:
@@ -191,7 +195,9 @@ def roles_of(plane: Plane, launches: bool) -> dict[int, int]:
     numbers = {name: number for number, name in plane.facts.items()}
     for number, event in _examples(plane).items():
         name, facts = plane.names.get(number, ""), {stat.metadata_id for stat in event.stats}
-        if numbers.get(_TAKEN) in facts:
+        if numbers.get(_COMPILED) in facts:
+            found[number] = COMPILED
+        elif numbers.get(_TAKEN) in facts:
             found[number] = TAKES
         elif numbers.get(_GIVEN) in facts:
             found[number] = GIVES
@@ -201,9 +207,15 @@ def roles_of(plane: Plane, launches: bool) -> dict[int, int]:
             found[number] = ALLOCATION
         elif launches and name.startswith(_CUDA) and numbers.get(CORRELATION) in facts:
             found[number] = LAUNCH
-        elif _OPERATOR.match(name):
+        elif is_operator(name):
             found[number] = OPERATOR
     return found
+
+
+def is_operator(name: str) -> bool:
+    """True for ``node:Type``; not for a function that XLA compiled, which is called like that as a whole."""
+    found = _OPERATOR.match(name)
+    return found is not None and not _FUNCTION.match(found["type"])
 
 
 def _examples(plane: Plane) -> dict[int, Any]:
@@ -212,4 +224,6 @@ def _examples(plane: Plane) -> dict[int, Any]:
     for line in plane.message.lines:
         for event in line.events:
             found.setdefault(event.metadata_id, event)
+            if len(found) == len(plane.names):
+                return found
     return found
