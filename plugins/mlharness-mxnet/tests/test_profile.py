@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from mlharness_mxnet.layers import Layer
 from mlharness_mxnet.profile import Event, Profile, read_profile
-from mlharness_mxnet.traced import Noted, spans_of
+from mlharness_mxnet.traced import Noted, Shapes, spans_of
 
 from mlharness.trace.clock import Anchor, Offset
 from mlharness.trace.spans import SpanTable, concatenate
@@ -85,8 +85,9 @@ def event(name: str, start: int, end: int, thread: int = 5) -> Event:
 
 def noted(*calls: tuple[int, int], thread: int = 100, layers: Sequence[Layer] = LAYERS) -> Noted:
     """A predictor's calls, in microseconds."""
-    times = [(1000 * (US + start), 1000 * (US + end), thread, ((1, 4),)) for start, end in calls]
-    return Noted(times, {((1, 4),): layers})
+    shapes: Shapes = ((1, 4),)
+    times = [(1000 * (US + start), 1000 * (US + end), thread, shapes) for start, end in calls]
+    return Noted(times, {shapes: layers})
 
 
 def named(events: Sequence[Event], *predictors: Noted, threads: dict[int, int] | None = None) -> SpanTable:
