@@ -9,6 +9,8 @@ from mlharness.bench import bench
 from mlharness.choices import Choices
 from mlharness.plugins import Plugins, build_manager
 from mlharness.request import prepare
+from mlharness.supervise import Watch
+from mlharness.tracing import TraceWish, trace_run
 
 SECONDS = 1.0
 STORE = "builtin-store"
@@ -35,3 +37,20 @@ def run_with_loadgen(
     """
     asked = Choices(**{"duration_s": SECONDS, **choices})
     return bench(prepare(str(manifest), asked, plugins or build_manager(block=[STORE]), root))
+
+
+def trace_with_loadgen(manifest: str | Path, root: Path, *levels: str, **choices: Any) -> dict[str, Any]:
+    """Trace a manifest without measuring it first, and return what the result would say under ``trace``.
+
+    Args:
+        manifest: a name or a path.
+        root: an empty folder, in which ``spans.parquet`` is written.
+        levels: names of :data:`mlharness.trace.levels.LEVELS`.
+        choices: as of :func:`run_with_loadgen`.
+
+    Raises:
+        UserError: the run could not begin.
+    """
+    asked = Choices(**{"duration_s": SECONDS, **choices})
+    plan = prepare(str(manifest), asked, build_manager(block=[STORE]), root).plan_without_fetching()
+    return trace_run(plan, TraceWish(levels), root, Watch(), root / "runner.log")

@@ -23,6 +23,7 @@ _TYPES: Mapping[str, str] = {
     "deconvolution": r"conv|transpose|deconv",
     "inner_product": _PRODUCT,
     "matmul": _PRODUCT,
+    "gemm_api": _PRODUCT,
     "pooling": r"pool|mean",
     "eltwise": r"relu|elu|tanh|sigmoid|logistic|swish|silu|mish|exp|log|sqrt|square|pow|abs|clip|clamp|hard|activation"
                r"|linear|round|erf|leaky",

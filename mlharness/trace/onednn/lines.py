@@ -102,10 +102,13 @@ class Lines:
         if len(values) != len(self._fields) - 1:
             return None
         fields = dict(zip(self._fields, values, strict=False))
-        kind, implementation = fields.get("primitive", ""), fields.get("implementation", "")
-        if not kind or not implementation:
+        kind = fields.get("primitive", "")
+        if not kind:
             return None
-        return Primitive(kind, implementation, json.dumps(_attributes(fields), separators=(",", ":")))
+        # The old call for products of matrices, gemm_api, which TensorFlow still makes, names no implementation.
+        return Primitive(
+            kind, fields.get("implementation") or kind, json.dumps(_attributes(fields), separators=(",", ":"))
+        )
 
 
 def _attributes(fields: dict[str, str]) -> dict[str, object]:

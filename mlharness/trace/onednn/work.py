@@ -157,6 +157,7 @@ _KINDS: Mapping[str, Callable[[str], tuple[int, Elements]]] = {
     "deconvolution": _deconvolution,
     "inner_product": _inner_product,
     "matmul": _matmul,
+    "gemm_api": _matmul,
     "pooling": _pooling,
     "eltwise": _each(1),
     "binary": _binary,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -327,3 +328,19 @@ class TestWrongFiles:
     def test_none_at_all(self) -> None:
         with pytest.raises(UserError, match="tiny: the manifest names no model file"):
             plugin.load(Model("tiny", ()), "cpu", {"intra_op_num_threads": 1})
+
+
+@pytest.mark.parametrize("options", [{}, {"freeze": False}])
+def test_no_tensor_is_written_out_for_an_error_that_nobody_sees(
+    load: Load, keras_file: Path, options: dict[str, Any]
+) -> None:
+    predictor, called = load(keras_file, **options), []
+    batch = {"x": np.ones((2, 6), np.float32)}
+    predictor.predict(batch)
+    sys.setprofile(lambda frame, event, argument: called.append(frame.f_code.co_name))
+    try:
+        predictor.predict(batch)
+    finally:
+        sys.setprofile(None)
+    assert "predict" in called
+    assert not {"__repr__", "array2string", "__str__"} & set(called)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from mlharness import hookimpl
-from mlharness.providers import Array, Complexity, Model, Option, Predictor, SourceProvider
-from mlharness.registrars import FrameworkRegistrar, SourceRegistrar
+from mlharness.providers import Array, Complexity, Model, Option, Predictor, SourceProvider, Tracer, TraceRequest
+from mlharness.registrars import FrameworkRegistrar, SourceRegistrar, TracerRegistrar
 from mlharness_mxnet import zoo
 
 OPTIONS = (
@@ -42,6 +42,9 @@ OPTIONS = (
 
 def load(model: Model, device: str, options: Mapping[str, Any], trace: Any = None) -> Predictor:
     """Load symbol and parameters, or a file of the zoo; see :class:`mlharness_mxnet.predictor.MxnetPredictor`."""
+    if trace is not None:
+        predictor: Predictor = trace.load(model, device, options)
+        return predictor
     from mlharness_mxnet.predictor import MxnetPredictor
 
     return MxnetPredictor(model, device, options)
@@ -66,6 +69,27 @@ def complexity(predictor: Any, batch: Mapping[str, Array]) -> Complexity:
     from mlharness_mxnet.complexity import measure
 
     return measure(predictor.network, {name: array.shape for name, array in batch.items()})
+
+
+def open_profiler(request: TraceRequest) -> Tracer:
+    """MXNet's own profiler; see :mod:`mlharness_mxnet.traced`."""
+    from mlharness_mxnet.traced import MxnetTracer
+
+    return MxnetTracer(request)
+
+
+def open_onednn(request: TraceRequest) -> Tracer:
+    """oneDNN's verbose mode, which MXNet's oneDNN 2 takes from the environment at its first primitive."""
+    from mlharness.trace.onednn import TWO, OneDnnTracer
+
+    return OneDnnTracer(request, "mxnet-onednn", environment=TWO)
+
+
+def no_onednn(request: TraceRequest) -> str:
+    """Why there are no primitives to be seen; empty where there are."""
+    from mlharness.trace.onednn import unavailable
+
+    return unavailable("MXNet", has_onednn=True, device=request.device)
 
 
 def locate(uri: str, sha256: str | None) -> Path | None:
@@ -93,3 +117,22 @@ def mlh_register_frameworks(registrar: FrameworkRegistrar) -> None:
 @hookimpl
 def mlh_register_sources(registrar: SourceRegistrar) -> None:
     registrar.source(SourceProvider("mxnet", locate, zoo.fetch, framework="mxnet"))
+
+
+@hookimpl
+def mlh_register_tracers(registrar: TracerRegistrar) -> None:
+    registrar.tracer(
+        "mxnet-profiler",
+        level="framework",
+        framework="mxnet",
+        open=open_profiler,
+        doc="Operators as MXNet's profiler records them, with the names and shapes of the graph that ran.",
+    )
+    registrar.tracer(
+        "mxnet-onednn",
+        level="library",
+        framework="mxnet",
+        open=open_onednn,
+        unavailable=no_onednn,
+        doc="Primitives of MXNet's oneDNN, from its verbose mode.",
+    )

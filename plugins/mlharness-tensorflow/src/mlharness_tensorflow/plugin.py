@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlharness import hookimpl
-from mlharness.providers import Array, Complexity, Model, Option, Predictor, SourceProvider
-from mlharness.registrars import FrameworkRegistrar, SourceRegistrar
+from mlharness.providers import Array, Complexity, Model, Option, Predictor, SourceProvider, Tracer, TraceRequest
+from mlharness.registrars import FrameworkRegistrar, SourceRegistrar, TracerRegistrar
 from mlharness_tensorflow import zoo
 from mlharness_tensorflow.zoo_uri import FORMATS, SCHEME
 
@@ -39,7 +40,10 @@ def load(model: Model, device: str, options: Mapping[str, Any], trace: Any = Non
     """Load a SavedModel, a ``.keras`` file or a frozen ``.pb``; see :mod:`mlharness_tensorflow.predictor`."""
     from mlharness_tensorflow.predictor import load_predictor
 
-    return load_predictor(model, device, options)
+    predictor = load_predictor(model, device, options)
+    if trace is not None:
+        trace.know(predictor)
+    return predictor
 
 
 def version() -> str:
@@ -63,6 +67,29 @@ def complexity(predictor: Any, batch: Mapping[str, Array]) -> Complexity:
     return measure(predictor, batch)
 
 
+def open_profiler(request: TraceRequest) -> Tracer:
+    """TensorFlow's own profiler; see :mod:`mlharness_tensorflow.traced`."""
+    from mlharness_tensorflow.traced import TensorFlowTracer
+
+    return TensorFlowTracer(request)
+
+
+def open_onednn(request: TraceRequest) -> Tracer:
+    """oneDNN's verbose mode, which TensorFlow's oneDNN takes from the environment at its first primitive."""
+    from mlharness.trace.onednn import OneDnnTracer
+
+    return OneDnnTracer(request, "tensorflow-onednn")
+
+
+def no_onednn(request: TraceRequest) -> str:
+    """Why there are no primitives to be seen; empty where there are."""
+    from mlharness.trace.onednn import unavailable
+
+    if os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1").lower() in ("0", "false"):
+        return "TF_ENABLE_ONEDNN_OPTS switches oneDNN off in TensorFlow"
+    return unavailable("TensorFlow", has_onednn=True, device=request.device)
+
+
 @hookimpl
 def mlh_register_frameworks(registrar: FrameworkRegistrar) -> None:
     registrar.framework(
@@ -83,3 +110,22 @@ def mlh_register_frameworks(registrar: FrameworkRegistrar) -> None:
 @hookimpl
 def mlh_register_sources(registrar: SourceRegistrar) -> None:
     registrar.source(SourceProvider(SCHEME, zoo.locate, zoo.fetch, framework="tensorflow", formats=FORMATS))
+
+
+@hookimpl
+def mlh_register_tracers(registrar: TracerRegistrar) -> None:
+    registrar.tracer(
+        "tensorflow-xplane",
+        level="framework",
+        framework="tensorflow",
+        open=open_profiler,
+        doc="Operators as TensorFlow's profiler records them; with CUDA also kernels, copies and launches.",
+    )
+    registrar.tracer(
+        "tensorflow-onednn",
+        level="library",
+        framework="tensorflow",
+        open=open_onednn,
+        unavailable=no_onednn,
+        doc="Primitives of TensorFlow's oneDNN, from its verbose mode.",
+    )

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlharness.providers import Array, Model, TensorSpec
-from mlharness_tensorflow.computation import Computation, compile_with_xla, freeze
+from mlharness_tensorflow.computation import Computation, compile_with_xla, freeze, in_order
 from mlharness_tensorflow.process import import_tensorflow, settings_for, settle
 
 _LOADING = threading.Lock()
@@ -27,7 +27,7 @@ class TensorFlowPredictor:
         self.computation = computation
         self.inputs: Sequence[TensorSpec] = tuple(computation.inputs)
         self.outputs: Sequence[TensorSpec] = tuple(computation.outputs)
-        self._function = compile_with_xla(computation) if jit_compile else computation.function
+        self._call = in_order(compile_with_xla(computation) if jit_compile else computation.function)
         self._flatten = tf.nest.flatten
         self._to_tensor = tf.convert_to_tensor
 
@@ -38,11 +38,11 @@ class TensorFlowPredictor:
         KeyError for a missing input, ValueError for one of another dtype or shape, and what TensorFlow raises.
         """
         tensors = [self._to_tensor(fitting(batch[spec.name], spec)) for spec in self.inputs]
-        return [output.numpy() for output in self._flatten(self._function(*tensors))]
+        return [output.numpy() for output in self._flatten(self._call(tensors))]
 
     def close(self) -> Sequence[Any]:
         """Drop the function, and with it the weights."""
-        del self._function, self.computation
+        del self._call, self.computation
         return ()
 
 

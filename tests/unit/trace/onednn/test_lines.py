@@ -73,6 +73,20 @@ def test_the_header_names_the_places() -> None:
     assert (lines.unread, lines.untimed) == (0, 0)
 
 
+def test_a_product_by_the_old_call_names_no_implementation() -> None:
+    lines = Lines()
+    executed = lines.read(
+        b"onednn_verbose,v1,5.0,primitive,exec,cpu,gemm_api,,undef,"
+        b"src_f32::blocked:ab:f0 wei_f32::blocked:ab:f0 dst_f32::blocked:ab:f0,,,1x1280:1280x1000,0.5\n"
+    )
+    assert executed is not None
+    assert (executed[0].kind, executed[0].implementation, lines.unread) == ("gemm_api", "gemm_api", 0)
+    facts = json.loads(executed[0].attributes)
+    assert facts["formats"] == "src:f32:ab wei:f32:ab dst:f32:ab"
+    assert facts["flops"] == 2 * 1280 * 1000
+    assert facts["bytes"] == 4 * (1280 + 1280 * 1000 + 1000)
+
+
 @pytest.mark.parametrize("header", [HEADER_3, HEADER_GRAPH, HEADER_2])
 def test_headers_are_no_broken_lines(header: str) -> None:
     lines = Lines()
