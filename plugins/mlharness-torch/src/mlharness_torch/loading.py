@@ -68,7 +68,8 @@ def _from_code(code: ModelCode, files: Sequence[Path]) -> torch.nn.Module:
 def _torchscript(path: Path) -> torch.nn.Module:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # PyTorch would rather have torch.export; users have files
+            for kind in (DeprecationWarning, FutureWarning):  # before and since PyTorch 2.14
+                warnings.simplefilter("ignore", kind)  # it would rather have torch.export; users have files
             module: torch.nn.Module = torch.jit.load(str(path), map_location="cpu")
     except (RuntimeError, ValueError) as error:
         told = (str(error).strip().splitlines() or ["no reason given"])[0]
