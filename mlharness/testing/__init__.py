@@ -8,7 +8,7 @@ Subclass a suite in a test module, say what it shall look at, and pytest runs it
         def make_model(self, folder: Path) -> Model: ...
 
 A check that fails says what it found, what the contract asks for, and where that is written. The fixtures are in
-:mod:`mlharness.testing.fixtures`, the only module here that needs pytest. Tracer plugins do not exist yet.
+:mod:`mlharness.testing.fixtures`, the only module here that needs pytest.
 """
 
 from mlharness.testing.benching import run_with_loadgen
@@ -18,6 +18,7 @@ from mlharness.testing.metrics import MetricConformance
 from mlharness.testing.running import InProcessRun, run_in_process
 from mlharness.testing.sources import SourceConformance
 from mlharness.testing.steps import StepConformance
+from mlharness.testing.tracers import TracerConformance
 from mlharness.testing.verdict import NonconformanceError
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "NonconformanceError",
     "SourceConformance",
     "StepConformance",
+    "TracerConformance",
     "run_in_process",
     "run_with_loadgen",
 ]

@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from mlharness.providers import Model
-from mlharness.testing import FrameworkConformance
+from mlharness.testing import FrameworkConformance, TracerConformance
 
 
 class TestOnnxRuntime(FrameworkConformance):
@@ -56,3 +56,9 @@ class TestOnnxRuntimeWithOpenVino(TestOnnxRuntime):
     """Where onnxruntime-openvino is installed in place of onnxruntime."""
 
     options = {"execution_provider": "openvino"}  # noqa: RUF012  # read only
+
+
+class TestProfileTracer(TracerConformance):
+    tracer = "onnxruntime-profile"
+    framework = "onnxruntime"
+    make_model = TestOnnxRuntime.make_model

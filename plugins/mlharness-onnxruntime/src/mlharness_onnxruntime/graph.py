@@ -40,7 +40,7 @@ class Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """One operator; ``tensors`` and ``graphs`` are what its attributes hold."""
+    """One operator; ``tensors`` and ``graphs`` are what its attributes hold. Its ``name`` may be empty."""
 
     op: str
     inputs: tuple[str, ...]
@@ -48,6 +48,7 @@ class Node:
     integers: dict[str, int] = field(default_factory=dict)
     tensors: tuple[Tensor, ...] = ()
     graphs: tuple[Graph, ...] = ()
+    name: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,15 +92,11 @@ def _graph(message: memoryview) -> Graph:
 
 
 def _node(message: memoryview) -> Node:
-    inputs, outputs, op = [], [], ""
+    texts: dict[int, list[str]] = {1: [], 2: [], 3: [""], 4: [""]}  # inputs, outputs, name, operator
     integers, tensors, graphs = {}, [], []
     for number, value in _messages(message):
-        if number == 1:
-            inputs.append(_text(value))
-        elif number == 2:
-            outputs.append(_text(value))
-        elif number == 4:
-            op = _text(value)
+        if number in texts:
+            texts[number].append(_text(value))
         elif number == 5:
             name = ""
             for part, content in fields(value):
@@ -113,7 +110,8 @@ def _node(message: memoryview) -> Node:
                     tensors.append(_tensor(content))
                 elif part in (6, 11):
                     graphs.append(_graph(content))
-    return Node(op, tuple(inputs), tuple(outputs), integers, tuple(tensors), tuple(graphs))
+    inputs, outputs, (*_, title), (*_, op) = texts.values()
+    return Node(op, tuple(inputs), tuple(outputs), integers, tuple(tensors), tuple(graphs), title)
 
 
 def _tensor(message: memoryview) -> Tensor:

@@ -6,8 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlharness import hookimpl
-from mlharness.providers import Array, Complexity, Model, Option, Predictor, SourceProvider
-from mlharness.registrars import FrameworkRegistrar, SourceRegistrar
+from mlharness.providers import (
+    Array,
+    Complexity,
+    Model,
+    Option,
+    Predictor,
+    SourceProvider,
+    Tracer,
+    TraceRequest,
+)
+from mlharness.registrars import FrameworkRegistrar, SourceRegistrar, TracerRegistrar
 from mlharness_onnxruntime import zoo
 
 OPTIONS = (
@@ -44,11 +53,14 @@ OPTIONS = (
 )
 
 
+NO_KERNELS = "ONNX Runtime shows no kernels below its nodes"
+
+
 def load(model: Model, device: str, options: Mapping[str, Any], trace: Any = None) -> Predictor:
     """Load an ``.onnx`` file; see :class:`mlharness_onnxruntime.predictor.OnnxRuntimePredictor`."""
     from mlharness_onnxruntime.predictor import OnnxRuntimePredictor
 
-    return OnnxRuntimePredictor(model, device, options)
+    return OnnxRuntimePredictor(model, device, options, trace)
 
 
 def version() -> str:
@@ -72,6 +84,18 @@ def complexity(predictor: Any, batch: Mapping[str, Array]) -> Complexity:
     return complexity(predictor, batch)
 
 
+def open_tracer(request: TraceRequest) -> Tracer:
+    """The profiles of all sessions; see :class:`mlharness_onnxruntime.tracer.ProfileTracer`."""
+    from mlharness_onnxruntime.tracer import ProfileTracer
+
+    return ProfileTracer(request.folder)
+
+
+def no_kernels(request: TraceRequest) -> Tracer:
+    """Never called: what it would open is never available."""
+    raise NotImplementedError(NO_KERNELS)
+
+
 @hookimpl
 def mlh_register_frameworks(registrar: FrameworkRegistrar) -> None:
     registrar.framework(
@@ -92,3 +116,22 @@ def mlh_register_frameworks(registrar: FrameworkRegistrar) -> None:
 @hookimpl
 def mlh_register_sources(registrar: SourceRegistrar) -> None:
     registrar.source(SourceProvider("onnxzoo", zoo.locate, zoo.fetch))
+
+
+@hookimpl
+def mlh_register_tracers(registrar: TracerRegistrar) -> None:
+    registrar.tracer(
+        "onnxruntime-profile",
+        level="framework",
+        framework="onnxruntime",
+        open=open_tracer,
+        doc="Nodes of the optimised graph, from the profile of each session: shapes, sizes, provider, threads.",
+    )
+    registrar.tracer(
+        "onnxruntime-kernels",
+        level="library",
+        framework="onnxruntime",
+        open=no_kernels,
+        doc="Says why there is nothing below ONNX Runtime's nodes.",
+        unavailable=lambda request: NO_KERNELS,
+    )

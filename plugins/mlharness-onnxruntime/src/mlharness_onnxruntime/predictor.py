@@ -11,6 +11,7 @@ from mlharness.providers import Array, Model, TensorSpec
 from mlharness_onnxruntime.binding import Binding
 from mlharness_onnxruntime.modelfile import openable
 from mlharness_onnxruntime.session import open_session
+from mlharness_onnxruntime.tracer import ProfileTracer
 
 _DTYPES = {
     "tensor(float)": "float32",
@@ -29,13 +30,25 @@ _DTYPES = {
 
 
 class OnnxRuntimePredictor:
-    """A session on one device. ``predict`` releases the interpreter's lock while ONNX Runtime works."""
+    """A session on one device. ``predict`` releases the interpreter's lock while ONNX Runtime works.
 
-    def __init__(self, model: Model, device: str, options: Mapping[str, Any]) -> None:
+    Args:
+        model: with its files.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        options: the plugin's, resolved.
+        trace: what the session's profile is kept for, if it shall keep one.
+    """
+
+    def __init__(
+        self, model: Model, device: str, options: Mapping[str, Any], trace: ProfileTracer | None = None
+    ) -> None:
         self.model = model
         self.options = options
+        self._profile = trace.profile() if trace else None
         with openable(model) as path:
-            self._session = open_session(path, device, options)
+            self._session = open_session(path, device, options, self._profile.prefix if self._profile else "")
+            if self._profile:
+                self._profile.learn_names(path)
         self.inputs: Sequence[TensorSpec] = [tensor_spec(node) for node in self._session.get_inputs()]
         self.outputs: Sequence[TensorSpec] = [tensor_spec(node) for node in self._session.get_outputs()]
         self.metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
@@ -52,9 +65,10 @@ class OnnxRuntimePredictor:
         return outputs
 
     def close(self) -> Sequence[Any]:
-        """Drop the session, and with it its threads and memory."""
+        """Drop the session, and with it its threads and memory; returns the spans of its profile, if it kept one."""
+        spans = self._profile.finish(self._session) if self._profile else ()
         del self._run, self._session
-        return ()
+        return spans
 
 
 def tensor_spec(node: Any) -> TensorSpec:

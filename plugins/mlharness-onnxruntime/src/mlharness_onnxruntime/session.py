@@ -20,8 +20,8 @@ LEVELS = {
 _MODES = {"sequential": ort.ExecutionMode.ORT_SEQUENTIAL, "parallel": ort.ExecutionMode.ORT_PARALLEL}
 
 
-def session_options(options: Mapping[str, Any]) -> ort.SessionOptions:
-    """ONNX Runtime's settings for the plugin's options."""
+def session_options(options: Mapping[str, Any], profile: str = "") -> ort.SessionOptions:
+    """ONNX Runtime's settings for the plugin's options; ``profile`` begins the path of a profile that it shall keep."""
     settings = ort.SessionOptions()
     settings.intra_op_num_threads = options["intra_op_num_threads"] or 0
     settings.inter_op_num_threads = options["inter_op_num_threads"]
@@ -29,11 +29,13 @@ def session_options(options: Mapping[str, Any]) -> ort.SessionOptions:
     settings.graph_optimization_level = LEVELS[options["graph_optimization_level"]]
     settings.add_session_config_entry("session.intra_op.allow_spinning", str(int(options["allow_spinning"])))
     settings.log_severity_level = 3  # errors; warnings about the host's missing GPU say nothing about the model
+    if profile:
+        settings.enable_profiling, settings.profile_file_prefix = True, profile
     return settings
 
 
-def open_session(path: Path, device: str, options: Mapping[str, Any]) -> ort.InferenceSession:
-    """A session for a file.
+def open_session(path: Path, device: str, options: Mapping[str, Any], profile: str = "") -> ort.InferenceSession:
+    """A session for a file, which keeps a profile where ``profile`` says how the path of that begins.
 
     Raises:
         UserError: the device or the execution provider is not there or does not work, or ONNX Runtime refuses the file.
@@ -41,7 +43,7 @@ def open_session(path: Path, device: str, options: Mapping[str, Any]) -> ort.Inf
     provider = devices.choose(device, options["execution_provider"])
     threads = options["intra_op_num_threads"]
     providers = devices.arguments(provider, device, options["provider_options"], threads)
-    settings = session_options(options)
+    settings = session_options(options, profile)
     if provider.name != devices.CPU:
         devices.prepare(provider)
         settings.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
