@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlharness import hookimpl
-from mlharness.providers import Array, Complexity, Model, Option, Predictor
-from mlharness.registrars import FrameworkRegistrar, SourceRegistrar
+from mlharness.providers import Array, Complexity, Model, Option, Predictor, Tracer, TraceRequest
+from mlharness.registrars import FrameworkRegistrar, SourceRegistrar, TracerRegistrar
 from mlharness_torch.zoo.source import make_source
 
 OPTIONS = (
@@ -37,6 +37,10 @@ OPTIONS = (
 
 def load(model: Model, device: str, options: Mapping[str, Any], trace: Any = None) -> Predictor:
     """Load a model; see :class:`mlharness_torch.predictor.TorchPredictor`."""
+    if trace is not None:
+        from mlharness_torch.watched import WatchedPredictor
+
+        return WatchedPredictor(model, device, options, trace)
     from mlharness_torch.predictor import TorchPredictor
 
     return TorchPredictor(model, device, options)
@@ -63,6 +67,20 @@ def complexity(predictor: Any, batch: Mapping[str, Array]) -> Complexity:
     return measure(predictor, batch)
 
 
+def open_tracer(request: TraceRequest) -> Tracer:
+    """Operators, and with CUDA what they launch; see :class:`mlharness_torch.kineto.KinetoTracer`."""
+    from mlharness_torch.kineto import KinetoTracer
+
+    return KinetoTracer(request)
+
+
+def why_no_operators(request: TraceRequest) -> str:
+    """Why this PyTorch cannot be traced; see :func:`mlharness_torch.kineto.unavailable`."""
+    from mlharness_torch.kineto import unavailable
+
+    return unavailable(request)
+
+
 @hookimpl
 def mlh_register_frameworks(registrar: FrameworkRegistrar) -> None:
     registrar.framework(
@@ -84,3 +102,15 @@ def mlh_register_frameworks(registrar: FrameworkRegistrar) -> None:
 def mlh_register_sources(registrar: SourceRegistrar) -> None:
     registrar.source(make_source("torchvision"))
     registrar.source(make_source("timm"))
+
+
+@hookimpl
+def mlh_register_tracers(registrar: TracerRegistrar) -> None:
+    registrar.tracer(
+        "torch-kineto",
+        level="framework",
+        framework="torch",
+        open=open_tracer,
+        doc="Operators, by PyTorch's own profiler; on a GPU, with the level system, CUDA's kernels and copies as well.",
+        unavailable=why_no_operators,
+    )
