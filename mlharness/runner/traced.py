@@ -105,7 +105,7 @@ class TracedMeasurement(Measurement):
 
     def close(self) -> None:
         """Close the predictors, and write what the tracers found."""
-        super().close()
         self.channel.phase("trace", "reading what the tracers found", stall_s=PATIENT_S)
+        super().close()  # a predictor may read its profile then
         found = self.tracing.collect(spans for worker in self.executor.workers for spans in worker.spans)
         write_document(self.tracing.folder / SOURCES, {**found, "phases": self.channel.phases})
