@@ -80,3 +80,17 @@ class Returns(torch.nn.Module):  # type: ignore[misc]  # PyTorch's types are not
 def not_a_module() -> str:
     """What attributes.torch.model must not name."""
     return "text"
+
+
+class Convolutions(torch.nn.Module):  # type: ignore[misc]  # PyTorch's types are not looked at
+    """float32 x [batch, 16, 48, 48] -> [batch, 64], in some milliseconds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        sizes = ((16, 64), (64, 64), (64, 64))
+        parts = [part for size in sizes for part in (torch.nn.Conv2d(*size, 3, padding=1), torch.nn.ReLU())]
+        self.body = torch.nn.Sequential(*parts)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = self.body(x).mean((2, 3))
+        return found
