@@ -88,12 +88,14 @@ def layers(run: Path) -> tuple[list[tuple[str, str, Any]], int, float]:
 def test_layers_explain_the_calls(form: str, scenario: str, tmp_path: Path) -> None:
     result = run_with_loadgen(
         manifest(form, tmp_path), tmp_path / "runs", scenario=scenario, duration_s=0.3, trust=True,
-        trace=("model", "framework"),
+        trace=("model", "framework", "library"),
     )  # fmt: skip
     assert result["status"] == "valid", result
     trace = result["trace"]
     assert trace["levels"]["framework"] == {**trace["levels"]["framework"], "state": "recorded", "reasons": []}
     assert trace["placed"]["framework"] >= 0.99
+    assert trace["levels"]["library"]["state"] == "recorded"
+    assert trace["placed"]["library"] >= 0.99
     (run,) = (tmp_path / "runs").iterdir()
     found, calls, explained = layers(run)
     assert explained >= 0.9

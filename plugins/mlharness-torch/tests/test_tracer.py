@@ -307,3 +307,9 @@ class TestConformance(TracerConformance):
         torch.save(Images().state_dict(), folder / "net.pt")
         images = TensorSpec("images", "float32", (None, 3, 8, 8))
         return Model("net", (folder / "net.pt",), (images,), (), CODE)
+
+
+class TestPrimitivesConformance(TestConformance):
+    """oneDNN's, below the operators."""
+
+    tracer = "torch-onednn"

@@ -34,6 +34,10 @@ OPTIONS = (
     ),
 )
 
+PRIMITIVES = "torch-onednn"
+TIMESTAMPS = {"ONEDNN_VERBOSE_TIMESTAMP": "1"}
+"""What oneDNN reads when it is first switched on; ``ONEDNN_VERBOSE`` would have it print from the beginning."""
+
 
 def load(model: Model, device: str, options: Mapping[str, Any], trace: Any = None) -> Predictor:
     """Load a model; see :class:`mlharness_torch.predictor.TorchPredictor`."""
@@ -81,6 +85,29 @@ def why_no_operators(request: TraceRequest) -> str:
     return unavailable(request)
 
 
+def open_primitives(request: TraceRequest) -> Tracer:
+    """oneDNN's primitives; PyTorch switches its lines on and off while it runs."""
+    import torch
+
+    from mlharness.trace.onednn import OneDnnTracer
+
+    mkldnn = torch.backends.mkldnn
+    lines = mkldnn.verbose(mkldnn.VERBOSE_ON)
+    return OneDnnTracer(
+        request, PRIMITIVES, environment=TIMESTAMPS, switch_on=lines.__enter__,
+        switch_off=lambda: lines.__exit__(None, None, None),
+    )  # fmt: skip
+
+
+def why_no_primitives(request: TraceRequest) -> str:
+    """Why there are none of oneDNN in this run; empty when there may be."""
+    import torch
+
+    from mlharness.trace.onednn import unavailable
+
+    return unavailable("PyTorch", torch.backends.mkldnn.is_available(), request.device)
+
+
 @hookimpl
 def mlh_register_frameworks(registrar: FrameworkRegistrar) -> None:
     registrar.framework(
@@ -113,4 +140,12 @@ def mlh_register_tracers(registrar: TracerRegistrar) -> None:
         open=open_tracer,
         doc="Operators, by PyTorch's own profiler; on a GPU, with the level system, CUDA's kernels and copies as well.",
         unavailable=why_no_operators,
+    )
+    registrar.tracer(
+        PRIMITIVES,
+        level="library",
+        framework="torch",
+        open=open_primitives,
+        doc="oneDNN's primitives below PyTorch's operators: implementation, formats, shape, estimated work.",
+        unavailable=why_no_primitives,
     )
