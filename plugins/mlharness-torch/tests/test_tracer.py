@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 import torch
 from conftest import IMAGES, export, script
-from mlharness_torch import calls, kineto, plugin, watched
+from mlharness_torch import calls, kineto, plugin
 from mlharness_torch.activities import add_activities
 from mlharness_torch.calls import MOST_FORMS, Calls
 from mlharness_torch.kineto import KinetoTracer
 from mlharness_torch.operators import outline
 from mlharness_torch.profiling import Begun
-from mlharness_torch.reference import module_path
+from mlharness_torch.reference import module_path, refer
 from mlharness_torch.watched import WatchedPredictor
 from nets import Convolutions, Images
 
@@ -28,8 +28,9 @@ from mlharness.providers import Model, TensorSpec, TraceRequest
 from mlharness.testing import TracerConformance
 from mlharness.trace.clock import Anchor, Offset
 from mlharness.trace.levels import LEVELS, SYSTEM
+from mlharness.trace.parentage import LAUNCHED
 from mlharness.trace.spans import Spans, SpanTable, concatenate
-from mlharness.trace.tree import LAUNCHED, with_parents
+from mlharness.trace.tree import with_parents
 
 WALL = Anchor(Offset(0, 0), Offset(0, 0))
 CODE = {"torch": {"model": "nets:Images"}}
@@ -138,13 +139,12 @@ class TestModels:
         self, saved: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         traced = Traced(saved("eager"), tmp_path)
-        original = watched.refer
 
         def other(*arguments: Any) -> Any:
-            found = original(*arguments)
+            found = refer(*arguments)
             return type(found)((*found.names[:-1], "aten::other"), found.abouts)
 
-        monkeypatch.setattr(watched, "refer", other)
+        monkeypatch.setattr("mlharness_torch.watched.refer", other)
         spans = traced.test(BATCH)
         assert "inputs" not in layers(spans)["conv2d"]
         assert any("other operators" in note for note in spans.notes)
@@ -185,7 +185,7 @@ class TestFaults:
         def fail(*arguments: Any) -> Any:
             raise RuntimeError("no memory")
 
-        monkeypatch.setattr(watched, "refer", fail)
+        monkeypatch.setattr("mlharness_torch.watched.refer", fail)
         spans = Traced(saved("eager"), tmp_path).test(BATCH)
         assert "conv2d" in layers(spans)
         assert spans.notes == ["a form of batch has no shapes: RuntimeError: no memory"]
@@ -208,7 +208,7 @@ class TestFaults:
 
         request = TraceRequest(LEVELS, tmp_path, "torch", "cpu", {}, 1, 1)
         assert kineto.unavailable(request) == ""
-        monkeypatch.setattr(kineto.profiler, "_ExperimentalConfig", old)
+        monkeypatch.setattr("torch.autograd.profiler._ExperimentalConfig", old)
         assert "can profile one thread alone" in kineto.unavailable(request)
 
 

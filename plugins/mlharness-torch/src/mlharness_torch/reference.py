@@ -81,8 +81,8 @@ def facts(event: Any, parameters: frozenset[tuple[int, ...]], allocated: int) ->
         parameters: the shapes of the model's parameters and buffers, by which they are known.
         allocated: in bytes.
     """
-    tensors = [
-        [_DTYPES[dtype], list(shape)]
+    tensors: list[tuple[str, list[int]]] = [
+        (_DTYPES[dtype], list(shape))
         for dtype, shape in zip(event.dtypes(), event.shapes(), strict=False)
         if dtype in _DTYPES
     ]
