@@ -100,7 +100,7 @@ class _Runs:
         self._nodes: list[tuple[Event, int, int]] = []
         self._executor: Event | None = None
         self._keys = self._count = 0
-        self._attributes: dict[tuple[str, str, int, int], tuple[str, str, str]] = {}
+        self._attributes: dict[tuple[str, str, int, int, int], tuple[str, str, str]] = {}
         self._threads = _Threads()
 
     def read(self, events: Iterable[Event]) -> None:
@@ -135,10 +135,10 @@ class _Runs:
             self._add(executor, executor.name, "call", key=self._keys)
         self._nodes.sort(key=lambda node: (node[0].start, -node[0].duration))
         for index, (event, core, threads) in enumerate(self._nodes):
-            name, kind, attributes = self._describe(event, core, threads)
+            name, kind, attributes = self._describe(event, index, core, threads)
             # What a thread of a pool ran would be anybody's, by its time alone.
             parent = self._keys if self._executor and event.thread != executor.thread else 0
-            self._add(event, name, kind, parent=parent, attributes=f'{{"index":{index},{attributes}')
+            self._add(event, name, kind, parent=parent, attributes=attributes)
 
     def _add(self, event: Event, name: str, kind: str, key: int = 0, parent: int = 0, attributes: str = "") -> None:
         self._spans.add(
@@ -146,21 +146,22 @@ class _Runs:
             thread=event.thread, key=key, parent=parent, attributes=attributes,
         )  # fmt: skip
 
-    def _describe(self, event: Event, core: int, threads: int) -> tuple[str, str, str]:
-        """Name, operator and attributes; these as JSON without the opening brace."""
+    def _describe(self, event: Event, index: int, core: int, threads: int) -> tuple[str, str, str]:
+        """Name, operator and attributes, which are as in every run with the same shapes."""
         shapes = _SHAPES.search(event.args)
-        key = (event.name, shapes[1] if shapes else "", core, threads)
+        key = (event.name, shapes[1] if shapes else "", index, core, threads)
         known = self._attributes.get(key)
         if known is None:
-            known = self._attributes[key] = self._parse(event, core, threads)
+            known = self._attributes[key] = self._parse(event, index, core, threads)
         return known
 
-    def _parse(self, event: Event, core: int, threads: int) -> tuple[str, str, str]:
+    def _parse(self, event: Event, index: int, core: int, threads: int) -> tuple[str, str, str]:
         args = json.loads(event.args)
         own = event.name.removesuffix(_KERNEL_TIME)
         kind = str(args.get("op_name", ""))
         name = self._names.of(own, kind, int(args.get("node_index", LIMIT)))
         about: dict[str, Any] = {
+            "index": index,
             "provider": args.get("provider", ""),
             "inputs": _tensors(args.get("input_type_shape", [])),
             "outputs": _tensors(args.get("output_type_shape", [])),
@@ -173,7 +174,7 @@ class _Runs:
             about["optimised_name"] = own
         if threads:
             about |= {"threads": threads, "core": core}
-        return name, kind, json.dumps(about, separators=(",", ":"))[1:]
+        return name, kind, json.dumps(about, separators=(",", ":"))
 
 
 class _Threads:
