@@ -130,7 +130,7 @@ def test_the_sums_tell_the_run_queue_delay_without_perf_events() -> None:
     worker = found["worker"]
     cpu, delay = ([value for name, _, _, value in found["readings"] if name == f"thread{worker}.{what}"]
                   for what in ("cpu", "run_queue_delay"))  # fmt: skip
-    assert len(cpu) == len(delay) >= 10
+    assert len(cpu) == len(delay) >= 3
     assert (cpu, delay) == (sorted(cpu), sorted(delay))
     assert delay[-1] > 0.3e9
     assert 0.8e9 < cpu[-1] + delay[-1] < 1.5e9, "a busy thread runs or wants to"
