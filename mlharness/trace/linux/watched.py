@@ -12,7 +12,7 @@ import numpy as np
 from mlharness.trace.levels import SYSTEM
 from mlharness.trace.linux.records import Records
 from mlharness.trace.linux.slices import KINDS, WAITING, Slices, Window, lengths, migrations, timelines
-from mlharness.trace.linux.threads import Use, names_of, read_uses
+from mlharness.trace.linux.threads import Use, list_threads, own_name, read_uses
 from mlharness.trace.sampler import own_threads
 from mlharness.trace.spans import NO_PARENT, Spans
 
@@ -44,15 +44,16 @@ class Watched:
         self.start = monotonic_ns()
 
     def note(self) -> None:
-        """What the interpreter calls its threads, and which are the samplers': one may end before the test does."""
+        """What the threads are called, and which are the samplers': one may end before the test does."""
         self.ours |= own_threads()
+        self.names.update({thread: own_name(thread) for thread in list_threads() if thread not in self.names})
         self.names.update({one.native_id: one.name for one in threading.enumerate() if one.native_id})
 
     def end(self) -> None:
         """Right after it."""
         self.stop = monotonic_ns()
+        self.note()
         after = read_uses()
-        self.names = {**names_of(), **self.names}
         self.ours |= own_threads()
         self.used = {
             thread: use.since(self.before.get(thread, Use()))
