@@ -64,14 +64,14 @@ def take_swap(host: Host, at_s: float) -> Reading:
 CPU = Share(
     take_cpu,
     lambda sample: iter([
-        ("other_cpu", "%", _percent(sample.other_cpu)),
-        ("steal", "%", _percent(sample.steal)),
-        ("major_faults", "1/s", sample.major_faults_s),
+        ("cpu.others", "%", _percent(sample.other_cpu)),
+        ("cpu.steal", "%", _percent(sample.steal)),
+        ("memory.major_faults", "1/s", sample.major_faults_s),
     ]),
 )  # fmt: skip
 """Of the usable cores' time, what others took, and what the hypervisor did."""
-THROTTLING = Share(take_throttling, lambda sample: iter([("throttled", "%", _percent(sample.throttled))]))
-SWAP = Share(take_swap, lambda sample: iter([("swap", "bytes/s", _bytes(sample.swap_mib_s))]))
+THROTTLING = Share(take_throttling, lambda sample: iter([("cgroup.throttled", "%", _percent(sample.throttled))]))
+SWAP = Share(take_swap, lambda sample: iter([("memory.swapped", "bytes/s", _bytes(sample.swap_mib_s))]))
 
 
 class Shares(_Opened):
@@ -115,9 +115,12 @@ class Clocks(_Opened):
     least_s = 0.1
 
     def read(self, spans: Spans, now_ns: int) -> None:
-        """Add one figure a core."""
-        for core, mhz in telemetry.clocks(self.host).items():
-            spans.read(f"cpu{core}.clock", "MHz", now_ns, mhz)
+        """Add one figure a core, and the highest: idle cores are slowed down, so that theirs say little."""
+        found = telemetry.clocks(self.host)
+        for core, mhz in found.items():
+            spans.read(f"core{core}.frequency", "MHz", now_ns, mhz)
+        if found:
+            spans.read("cpu.clock", "MHz", now_ns, max(found.values()))
 
 
 class Pressure(_Opened):

@@ -42,6 +42,8 @@ _HUMBLE = _DISABLED | _INHERIT | _EXCLUDE_KERNEL | _EXCLUDE_HV
 RING_BYTES = 1 << 18
 """8192 switches of one CPU between two readings. More than 512 KiB a CPU needs a privilege."""
 LEAST_RING_BYTES = 1 << 14
+ALLOWED_PARANOIA = 2
+"""Up to here the kernel itself lets users watch their own processes, in user space."""
 _HEAD, _TAIL = 1024, 1032
 """Where in a ring's first page the kernel says how far it wrote, and we say how far we read."""
 
@@ -72,7 +74,10 @@ def open_event(kind: int, config: int, flags: int, sample_type: int, thread: int
 def why_not(error: OSError) -> str:
     """Why the kernel gives no events, in a short sentence."""
     if error.errno in (errno.EACCES, errno.EPERM):
-        return f"perf events are not allowed here (kernel.perf_event_paranoid is {paranoia()})"
+        known = paranoia()
+        filtered = known.lstrip("-").isdigit() and int(known) <= ALLOWED_PARANOIA
+        why = "a container's filter refuses them" if filtered else f"kernel.perf_event_paranoid is {known}"
+        return f"perf events are not allowed here: {why}"
     if error.errno == errno.ENOSYS:
         return "this kernel has no perf events"
     if error.errno in (errno.ENOENT, errno.EOPNOTSUPP, errno.ENODEV):

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import NamedTuple
+from typing import Any
 
-from mlharness.trace.linux.records import IN, PREEMPTED, Records, Switch
+import numpy as np
+import numpy.typing as npt
 
-RUNNING, WAITING, BLOCKED = "running", "preempted", "blocked"
+from mlharness.trace.linux.records import IN, Records
+
+KINDS = ("running", "preempted", "blocked")
 """What a thread did: it ran on a CPU; it was taken off while it could have run; it waited for something to happen.
 
 A thread that was woken and found its CPU taken still counts as blocked: switches do not tell when it was woken. The
 kernel's run-queue delay does, as a sum.
 """
+RUNNING, WAITING, BLOCKED = range(len(KINDS))
+_AFTER = np.array([RUNNING, BLOCKED, WAITING])
+"""What a thread does after each kind of switch."""
 
-
-class Slice(NamedTuple):
-    """One stretch of a thread's time, in nanoseconds; ``cpu`` is -1 where it ran on none."""
-
-    kind: str
-    start: int
-    end: int
-    cpu: int
+SLICE = np.dtype([("kind", np.int64), ("start", np.int64), ("end", np.int64), ("cpu", np.int64)])
+"""One stretch of a thread's time, in nanoseconds; ``cpu`` is -1 where it ran on none, or it is not known on which."""
+Slices = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -35,48 +35,48 @@ class Window:
     before: Mapping[int, float]
 
 
-def timelines(records: Records, window: Window) -> dict[int, list[Slice]]:
-    """Every thread's slices, one after the other; a stretch of which records were lost is left out."""
-    switches: dict[int, list[Switch]] = {}
-    for switch in records.switches:
-        switches.setdefault(switch.thread, []).append(switch)
+def timelines(records: Records, window: Window) -> dict[int, Slices]:
+    """Every thread's slices, :data:`SLICE` [n], one after the other; where records were lost there may be a gap."""
+    switches = records.switches
+    switches = switches[(switches["time"] >= window.start) & (switches["time"] <= window.end)]
     found = {}
-    for thread in sorted({*switches, *window.before}):
+    for thread in sorted({*np.unique(switches["thread"]).tolist(), *window.before}):
+        first, last = np.searchsorted(switches["thread"], [thread, thread + 1])
         begin = window.start if thread in window.before else records.born.get(thread)
         end = min(window.end, records.ended.get(thread, window.end))
-        mine = [switch for switch in switches.get(thread, ()) if window.start <= switch.time <= window.end]
-        slices = list(_timeline(mine, begin, end)) if mine else list(_still(window, thread, end))
-        found[thread] = [one for one in slices if one.end > one.start]
+        if first < last:
+            found[thread] = _timeline(switches[first:last], begin, end)
+        else:
+            found[thread] = _still(window, thread, end)
     return found
 
 
-def _timeline(switches: Sequence[Switch], begin: int | None, end: int) -> Iterator[Slice]:
+def _timeline(switches: npt.NDArray[Any], begin: int | None, end: int) -> Slices:
     """``begin`` is when the thread is known to have been there; None for one that was made, nobody saw when."""
-    first = switches[0]
-    since, state, cpu = first.time if begin is None else begin, _state_before(first), first.cpu
-    for switch in switches:
-        came, ran = switch.what == IN, state == RUNNING
-        if came != ran:  # else the switch between the two was lost
-            yield Slice(state, since, switch.time, cpu if ran else -1)
-        since, state, cpu = switch.time, _state_after(switch), switch.cpu
-    yield Slice(state, since, max(since, end), cpu if state == RUNNING else -1)
+    times, came = switches["time"], switches["what"] == IN
+    slices = np.empty(len(times) + 1, SLICE)
+    slices["kind"] = np.concatenate(([BLOCKED if came[0] else RUNNING], _AFTER[switches["what"]]))
+    slices["start"] = np.concatenate(([times[0] if begin is None else begin], times))
+    slices["end"] = np.concatenate((times, [max(times[-1], end)]))
+    ran = slices["kind"] == RUNNING
+    slices["cpu"] = np.where(ran, np.concatenate((switches["cpu"][:1], switches["cpu"])), -1)
+    fits = np.append(came != ran[:-1], True)  # else the switch between the two was lost
+    return slices[fits & (slices["end"] > slices["start"])]
 
 
-def _still(window: Window, thread: int, end: int) -> Iterator[Slice]:
+def _still(window: Window, thread: int, end: int) -> Slices:
     """A thread without a switch ran all the time, or not at all."""
-    if thread in window.before:
-        yield Slice(RUNNING if window.before[thread] > 0.5 else BLOCKED, window.start, end, -1)
+    kind = RUNNING if window.before[thread] > 0.5 else BLOCKED
+    return np.array([(kind, window.start, end, -1)], SLICE)
 
 
-def _state_before(switch: Switch) -> str:
-    return BLOCKED if switch.what == IN else RUNNING
+def lengths(slices: Slices) -> dict[str, int]:
+    """How many nanoseconds the slices of each kind last."""
+    found = np.bincount(slices["kind"], slices["end"] - slices["start"], len(KINDS))
+    return {name: int(total) for name, total in zip(KINDS, found, strict=True)}
 
 
-def _state_after(switch: Switch) -> str:
-    return RUNNING if switch.what == IN else WAITING if switch.what == PREEMPTED else BLOCKED
-
-
-def migrations(slices: Sequence[Slice]) -> int:
+def migrations(slices: Slices) -> int:
     """How often a thread ran on another CPU than before."""
-    cpus = [one.cpu for one in slices if one.cpu >= 0]
-    return sum(before != after for before, after in pairwise(cpus))
+    cpus = slices["cpu"][slices["cpu"] >= 0]
+    return int(np.count_nonzero(cpus[1:] != cpus[:-1]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -64,10 +63,9 @@ def read_uses(tasks: Path = TASKS) -> dict[int, Use]:
     return {thread: read_use(thread, tasks) for thread in list_threads(tasks)}
 
 
-def names_of(tasks: Path = TASKS) -> dict[int, str]:
-    """What each thread is called: by the interpreter, where that knows it, else by itself."""
-    found = {thread: _text(tasks / str(thread) / "comm").strip() for thread in list_threads(tasks)}
-    return {**found, **{one.native_id: one.name for one in threading.enumerate() if one.native_id}}
+def own_name(thread: int, tasks: Path = TASKS) -> str:
+    """What a thread calls itself, which it has from the one that started it; empty when it has ended."""
+    return _text(tasks / str(thread) / "comm").strip()
 
 
 class Schedstat:

@@ -46,6 +46,16 @@ def test_what_was_added_stands_in_columns() -> None:
     assert table.take(np.array([2])).correlation.tolist() == [9]
 
 
+def test_many_spans_added_together_are_as_if_added_one_by_one() -> None:
+    together, single = Spans("tracer"), Spans("tracer")
+    for spans in (together, single):
+        spans.add(1, "before", 1, 2)
+    together.extend(4, "thread", [10, 30], [5, 6], kind="running", thread=7, parent=-1, attributes='{"cpu":1}')
+    for start, duration in ((10, 5), (30, 6)):
+        single.add(4, "thread", start, duration, kind="running", thread=7, parent=-1, attributes='{"cpu":1}')
+    assert same(together.table(), single.table())
+
+
 def test_saved_spans_come_back(tmp_path: Path) -> None:
     path = tmp_path / "spans.npz"
     spans = some()

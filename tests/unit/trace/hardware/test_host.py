@@ -43,7 +43,7 @@ def test_others_and_the_hypervisor_take_their_shares(host: Host) -> None:
     assert hosts.no_cpu(host) == ""
     assert readings(probe, spans, SECOND) == {}
     put_cores(host, 175, 25)  # of 1 s, 75 ticks of each core: none is ours, since this /proc has no processes
-    assert readings(probe, spans, 2 * SECOND) == {"steal": (25.0, "%")}
+    assert readings(probe, spans, 2 * SECOND) == {"cpu.steal": (25.0, "%")}
 
 
 def test_a_quota_that_is_used_up_is_told(host: Host) -> None:
@@ -55,7 +55,7 @@ def test_a_quota_that_is_used_up_is_told(host: Host) -> None:
     assert hosts.no_throttling(host) == ""
     readings(probe, spans, SECOND)
     put(stat, "nr_periods 60\nnr_throttled 12\n")
-    assert readings(probe, spans, 2 * SECOND) == {"throttled": (30.0, "%")}
+    assert readings(probe, spans, 2 * SECOND) == {"cgroup.throttled": (30.0, "%")}
 
 
 def test_memory_and_swapping(host: Host) -> None:
@@ -68,7 +68,7 @@ def test_memory_and_swapping(host: Host) -> None:
     assert first["memory.available"][0] > 0
     assert first["memory.resident"] == (300.0 * probe._page, "bytes")
     put(host.proc / "vmstat", "pswpin 3\npswpout 1\n")
-    assert readings(probe, spans, 3 * SECOND)["swap"] == (2 * probe._page, "bytes/s")
+    assert readings(probe, spans, 3 * SECOND)["memory.swapped"] == (2 * probe._page, "bytes/s")
 
 
 def test_each_core_has_its_clock(host: Host) -> None:
@@ -77,7 +77,8 @@ def test_each_core_has_its_clock(host: Host) -> None:
         put(host.sys / f"devices/system/cpu/cpu{core}/cpufreq/scaling_cur_freq", f"{khz}\n")
     assert hosts.no_clocks(host) == ""
     found = readings(hosts.Clocks(host), Spans("cpu-clocks"), SECOND)
-    assert found == {"cpu0.clock": (800.0, "MHz"), "cpu1.clock": (3500.0, "MHz")}
+    expected = {"core0.frequency": 800.0, "core1.frequency": 3500.0, "cpu.clock": 3500.0}
+    assert found == {name: (mhz, "MHz") for name, mhz in expected.items()}
 
 
 def test_pressure_is_the_share_of_time(host: Host) -> None:

@@ -109,7 +109,7 @@ def test_a_thread_that_was_there_is_followed() -> None:
     found = parse_records([ring.drain() for ring in rings])
     for ring in rings:
         ring.close()
-    assert other.native_id in {one.thread for one in found.switches}
+    assert other.native_id in found.switches["thread"]
 
 
 @needs_events
@@ -146,8 +146,6 @@ def test_a_machine_whose_number_is_not_known_has_none(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("code", "virtual", "words"),
     [
-        (errno.EACCES, True, "perf events are not allowed here (kernel.perf_event_paranoid is "),
-        (errno.EPERM, True, "perf events are not allowed here (kernel.perf_event_paranoid is "),
         (errno.ENOENT, True, "no performance counters in this virtual machine"),
         (errno.ENOENT, False, "no performance counters of this processor are known to the kernel"),
         (errno.EMFILE, False, "perf events cannot be opened: Too many open files"),
@@ -156,6 +154,21 @@ def test_a_machine_whose_number_is_not_known_has_none(monkeypatch: pytest.Monkey
 def test_a_refusal_is_told_in_words(monkeypatch: pytest.MonkeyPatch, code: int, virtual: bool, words: str) -> None:
     monkeypatch.setattr(perf_events, "virtualised", lambda: virtual)
     assert why_not(OSError(code, os.strerror(code))).startswith(words)
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EPERM])
+@pytest.mark.parametrize(
+    ("level", "why"),
+    [
+        ("4", "kernel.perf_event_paranoid is 4"),
+        ("unknown", "kernel.perf_event_paranoid is unknown"),
+        ("2", "a container's filter refuses them"),
+        ("-1", "a container's filter refuses them"),
+    ],
+)
+def test_who_refuses_is_told(monkeypatch: pytest.MonkeyPatch, code: int, level: str, why: str) -> None:
+    monkeypatch.setattr(perf_events, "paranoia", lambda: level)
+    assert why_not(OSError(code, "no")) == f"perf events are not allowed here: {why}"
 
 
 def test_how_much_is_kept_from_users_is_read_from_the_kernel(tmp_path: Path) -> None:
