@@ -33,7 +33,7 @@ def host_peaks(threads: int, announce: Callable[[str], None] = lambda text: None
     try:
         return _peaks(json.loads(kept.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError):
-        announce(f"measuring the peaks of this host with {threads} threads, once ...")
+        announce(f"measuring the peaks of this host with {counted(threads)}, once ...")
     found = measure_peaks(threads)
     kept.parent.mkdir(parents=True, exist_ok=True)
     write_json(kept, found)
@@ -70,12 +70,17 @@ def peaks_missing(result: Mapping[str, Any]) -> str:
     return ""
 
 
+def counted(threads: int) -> str:
+    """So many threads, in words."""
+    return "1 thread" if threads == 1 else f"{threads} threads"
+
+
 def _peaks(found: Mapping[str, Any]) -> Peaks:
     flops, moved = float(found["flops_per_s"]), float(found["bytes_per_s"])
     if not (flops > 0 and moved > 0):
         raise ValueError("a peak that is none")
     how = (
-        f"peaks with {found['threads']} threads: {flops / 1e9:.1f} GFLOP/s (products of float32 matrices), "
+        f"peaks with {counted(found['threads'])}: {flops / 1e9:.1f} GFLOP/s (products of float32 matrices), "
         f"{moved / 1e9:.1f} GB/s (a triad over arrays of {found['array_bytes'] / 2**20:.0f} MiB each), measured "
         f"{found['measured']}"
     )
