@@ -8,13 +8,14 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from mlharness.analysis.traced import Peaks
-from mlharness.errors import RunError
+from mlharness.errors import RunError, UserError
 from mlharness.paths import cache_dir
 from mlharness.rundir import write_json
 
@@ -35,8 +36,9 @@ def host_peaks(threads: int, announce: Callable[[str], None] = lambda text: None
     except (OSError, ValueError, KeyError):
         announce(f"measuring the peaks of this host with {counted(threads)}, once ...")
     found = measure_peaks(threads)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    write_json(kept, found)
+    with suppress(OSError, UserError):  # where nothing can be kept, they are measured again next time
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_json(kept, found)
     return _peaks(found)
 
 
