@@ -8,13 +8,14 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from mlharness.analysis.traced import Peaks
-from mlharness.errors import RunError
+from mlharness.errors import RunError, UserError
 from mlharness.paths import cache_dir
 from mlharness.rundir import write_json
 
@@ -33,10 +34,11 @@ def host_peaks(threads: int, announce: Callable[[str], None] = lambda text: None
     try:
         return _peaks(json.loads(kept.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError):
-        announce(f"measuring the peaks of this host with {threads} threads, once ...")
+        announce(f"measuring the peaks of this host with {counted(threads)}, once ...")
     found = measure_peaks(threads)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    write_json(kept, found)
+    with suppress(OSError, UserError):  # where nothing can be kept, they are measured again next time
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_json(kept, found)
     return _peaks(found)
 
 
@@ -70,12 +72,17 @@ def peaks_missing(result: Mapping[str, Any]) -> str:
     return ""
 
 
+def counted(threads: int) -> str:
+    """So many threads, in words."""
+    return "1 thread" if threads == 1 else f"{threads} threads"
+
+
 def _peaks(found: Mapping[str, Any]) -> Peaks:
     flops, moved = float(found["flops_per_s"]), float(found["bytes_per_s"])
     if not (flops > 0 and moved > 0):
         raise ValueError("a peak that is none")
     how = (
-        f"peaks with {found['threads']} threads: {flops / 1e9:.1f} GFLOP/s (products of float32 matrices), "
+        f"peaks with {counted(found['threads'])}: {flops / 1e9:.1f} GFLOP/s (products of float32 matrices), "
         f"{moved / 1e9:.1f} GB/s (a triad over arrays of {found['array_bytes'] / 2**20:.0f} MiB each), measured "
         f"{found['measured']}"
     )

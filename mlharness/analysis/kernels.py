@@ -99,8 +99,7 @@ def kernels_by_model(traced: Traced) -> Table:
     elif work.intensity is not None:
         bound = bound_by(work, traced.peaks.ridge)
         notes.append(traced.peaks.how)
-    share = ratio(work.latency_ns, size.latency_ns)
-    row = [size.batch, size.latency_ns, len(traced.kernels), work.latency_ns, share, *_work(work), bound]
+    row = [size.batch, size.latency_ns, len(traced.kernels), work.latency_ns, traced.kernels_share, *_work(work), bound]
     return Table(columns, [row], "", notes)
 
 

@@ -31,8 +31,7 @@ def layer_latency(traced: Traced) -> Table:
     """A3. The latency of every layer, and its share of all layers'."""
     whole = sum(layer.latency_ns for layer in traced.layers)
     rows = [[*_name(layer), layer.latency_ns, ratio(layer.latency_ns, whole)] for layer in traced.layers]
-    covered = ratio(whole, traced.batches[0].latency_ns) or 0.0
-    notes = [*traced.layer_notes, f"all layers together take {100 * covered:.1f} % of a call of the model"]
+    notes = [*traced.layer_notes, f"all layers together take {100 * (traced.layers_share or 0):.1f} % of a call"]
     return Table((*_LAYER, Column("latency_ns", "ns"), Column("share", "share")), rows, "latency_ns", notes)
 
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from mlharness.analysis.calibration import host_peaks, peaks_missing
 from mlharness.analysis.flops import Tensor
 from mlharness.analysis.placing import Placed, place
-from mlharness.analysis.traced import BatchSize, Kernel, Layer, Part, Peaks, Traced
+from mlharness.analysis.traced import BatchSize, Kernel, Layer, Part, Traced
 from mlharness.errors import UserError
 from mlharness.rundir import RESULT
 from mlharness.trace.parquet import open_trace
@@ -71,6 +71,13 @@ _KERNELS = """
         trimmed_mean(list(duration_ns)) AS latency_ns, count(*) AS repetitions, max(id) AS latest
     FROM kernel_spans GROUP BY layer, name, kind, occurrence;
 """
+_COVERED = """
+    SELECT trimmed_mean(list(share)) FROM (
+        SELECT sum(parts.duration_ns) / any_value(calls.duration_ns) AS share
+        FROM parts JOIN calls ON calls.id = parts.call WHERE calls.duration_ns > 0 GROUP BY calls.id, kernel
+        HAVING kernel = $kernel
+    )
+"""
 _ROWS = """
     SELECT index, part.name, part.kind, latency_ns, repetitions, attributes, layer
     FROM {table} part JOIN spans ON spans.id = latest ORDER BY index
@@ -92,8 +99,19 @@ def trace_of(run: Path, announce: Callable[[str], None] = lambda text: None) -> 
         batches = [BatchSize(*row) for row in database.execute(_BATCHES).fetchall()]
         layers = in_order(_parts(database, "layers", Layer))
         kernels = _parts(database, "kernels", Kernel)
+        layers_share, kernels_share = (_covered(database, kernel) for kernel in (False, True))
     missing = _missing(result, bool(batches), {"layers": bool(layers), "kernels": bool(kernels)})
-    return Traced(result, batches, layers, kernels, placed.on_gpu, missing, lambda: _peaks(result, announce))
+    return Traced(
+        result=result,
+        batches=batches,
+        layers=layers,
+        kernels=kernels,
+        layers_share=layers_share,
+        kernels_share=kernels_share,
+        on_gpu=placed.on_gpu,
+        missing=missing,
+        measure_peaks=lambda: host_peaks(int(result["framework"]["threads"]), announce),
+    )
 
 
 @contextmanager
@@ -129,6 +147,13 @@ def _parts(database: Any, table: str, form: type[P]) -> list[P]:
             _ROWS.format(table=table)
         ).fetchall()
     ]
+
+
+def _covered(database: Any, kernel: bool) -> float | None:
+    """The share of a call that all its layers, or all its kernels, take together; of a call, since one that was
+    interrupted lasts longer, and so does what it was interrupted in."""
+    found: float | None = database.execute(_COVERED, {"kernel": kernel}).fetchone()[0]
+    return found
 
 
 def in_order(layers: Sequence[Layer]) -> list[Layer]:
@@ -171,7 +196,3 @@ def why_not(result: Mapping[str, Any], level: str) -> str:
         return f"the level {level} was not traced: run mlh bench with --trace full"
     reasons = "; ".join(about["reasons"]) or trace.get("failure") or "no span of it stands under a call of the model"
     return f"the level {level} is {about['state']}: {reasons}"
-
-
-def _peaks(result: Mapping[str, Any], announce: Callable[[str], None]) -> Peaks:
-    return host_peaks(int(result["framework"]["threads"]), announce)

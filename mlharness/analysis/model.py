@@ -56,5 +56,6 @@ def _notes(traced: Traced) -> list[str]:
     notes = ["predict_*: calls of the model in the traced run, trimmed means"] if traced.batches else []
     slowdown = (traced.result.get("trace") or {}).get("slowdown")
     if slowdown:
-        notes.append(f"with the tracers the test was {slowdown['percent']:+.1f} % slower")
+        percent = slowdown["percent"]
+        notes.append(f"with the tracers the test was {abs(percent):.1f} % {'slower' if percent >= 0 else 'faster'}")
     return notes

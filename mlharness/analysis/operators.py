@@ -49,6 +49,7 @@ none, a view: Reshape Flatten Squeeze Unsqueeze Identity Dropout Shape ExpandDim
     aten::flatten aten::squeeze aten::unsqueeze aten::expand aten::permute aten::transpose aten::t aten::slice
     aten::select aten::narrow aten::dropout aten::split aten::chunk aten::empty aten::detach aten::lift_fresh
     aten::resolve_conj aten::resolve_neg aten::alias aten::view_as aten::expand_as aten::as_strided aten::unbind
+    _Arg _Retval _EagerConst Const NoOp
 none, a choice: Gather GatherV2 ResourceGather Slice StridedSlice Split aten::embedding aten::index_select
     aten::gather
 """

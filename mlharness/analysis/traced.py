@@ -133,13 +133,16 @@ class Traced:
     """A traced run.
 
     ``layers`` and ``kernels`` are those of the calls with the most common batch size, ``batches[0]``, in the order in
-    which they run. ``missing`` says why there are none of ``layers``, ``kernels`` or ``peaks``.
+    which they run; ``layers_share`` and ``kernels_share`` what part of a call they take together. ``missing`` says why
+    there are none of ``layers``, ``kernels`` or ``peaks``.
     """
 
     result: Mapping[str, Any]
     batches: Sequence[BatchSize]
     layers: Sequence[Layer]
     kernels: Sequence[Kernel]
+    layers_share: float | None
+    kernels_share: float | None
     on_gpu: bool
     missing: Mapping[str, str]
     measure_peaks: Callable[[], Peaks]

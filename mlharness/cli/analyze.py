@@ -24,9 +24,17 @@ _TOP = 10
 """Rows of an overview, in which nobody looks for all."""
 
 
+def complete_analyses(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Numbers and names of analyses."""
+    from mlharness.analysis.catalogue import ANALYSES
+
+    words = [word for analysis in ANALYSES for word in (analysis.number, analysis.name)]
+    return [word for word in words if word.lower().startswith(incomplete.lower())]
+
+
 @click.command()
 @run_argument
-@click.argument("names", metavar="[ANALYSIS]...", nargs=-1)
+@click.argument("names", metavar="[ANALYSIS]...", nargs=-1, shell_complete=complete_analyses)
 @click.option("--sql", metavar="QUERY", help="Answer a question about the tables spans, telemetry, calls, layers ...")
 @click.option("--top", type=click.IntRange(1), metavar="N", help="Only the N rows with the largest figure.")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="How to print: table (default), json or csv.")

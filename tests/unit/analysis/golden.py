@@ -36,7 +36,16 @@ def with_peaks(traced: Traced) -> Traced:
 
 def tables(traced: Traced) -> dict[str, Any]:
     """Every analysis as JSON, by its number."""
-    return {analysis.number: analysis.run(traced).document() for analysis in ANALYSES}
+    return {analysis.number: rounded(analysis.run(traced).document()) for analysis in ANALYSES}
+
+
+def rounded(value: Any) -> Any:
+    """The same with twelve digits a number: the last few depend on the order in which a library adds."""
+    if isinstance(value, float):
+        return float(f"{value:.12g}")
+    if isinstance(value, dict):
+        return {key: rounded(inner) for key, inner in value.items()}
+    return [rounded(inner) for inner in value] if isinstance(value, list) else value
 
 
 def main() -> None:

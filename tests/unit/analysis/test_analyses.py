@@ -11,7 +11,7 @@ from mlharness.analysis.catalogue import ANALYSES, find_analysis
 from mlharness.analysis.traced import Traced
 from mlharness.errors import UserError
 from tests.unit.analysis.conftest import Rows
-from tests.unit.analysis.golden import FOLDER
+from tests.unit.analysis.golden import FOLDER, rounded
 
 CONV1_BYTES = 4 * (3 * 32 * 32 + 16 * 3 * 9 + 16 + 16 * 32 * 32)
 CONV2_BYTES = 4 * (16 * 32 * 32 + 16 * 16 * 9 + 16 + 16 * 32 * 32)
@@ -20,7 +20,7 @@ CONV2_BYTES = 4 * (16 * 32 * 32 + 16 * 16 * 9 + 16 + 16 * 32 * 32)
 @pytest.mark.parametrize("analysis", ANALYSES, ids=lambda analysis: analysis.number)
 def test_each_analysis_gives_what_it_gave(traced: Traced, analysis: Any) -> None:
     golden = json.loads((FOLDER / f"{analysis.number}.json").read_text(encoding="utf-8"))
-    found = json.loads(json.dumps(analysis.run(traced).document()))
+    found = json.loads(json.dumps(rounded(analysis.run(traced).document())))
     assert found == golden, "when this is meant: python -m tests.unit.analysis.golden"
 
 

@@ -62,6 +62,15 @@ def test_what_was_kept_and_is_damaged_is_measured_anew(worker: Worker, text: str
     assert json.loads(kept_in(1).read_text())["threads"] == 1
 
 
+def test_a_cache_that_cannot_be_written_costs_time_alone(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("MLH_CACHE_DIR", str(tmp_path / "file"))
+    assert [host_peaks(1).flops_per_s for _ in range(2)] == [50e9, 50e9]
+    assert worker.calls == 2
+
+
 def test_below_numpy_there_is_one_thread_since_each_of_ours_has_its_own_problem(worker: Worker) -> None:
     measure_peaks(3)
     assert worker.command[-2:] == ["mlharness.analysis.peaks", "3"]

@@ -8,11 +8,13 @@ import json
 import shutil
 from pathlib import Path
 
+import click
 import pytest
 
 from mlharness.analysis import calibration
 from mlharness.analysis.catalogue import ANALYSES
 from mlharness.analysis.table import Column, Table
+from mlharness.cli.analyze import command, complete_analyses
 from mlharness.cli.exits import ExitCode
 from mlharness.cli.output import Output
 from mlharness.cli.tables import print_table
@@ -122,6 +124,16 @@ def test_peaks_are_measured_where_they_are_needed(mlh: Mlh, monkeypatch: pytest.
     assert "measuring the peaks" in ran.err
     assert "20.0 GFLOP/s" in ran.out
     assert "measuring" not in mlh("analyze", str(run), "A9").err
+
+
+@pytest.mark.parametrize(
+    ("begun", "wanted"),
+    [("A1", ["A1", "A10", "A11", "A12", "A13", "A14", "A15"]), ("kernels-", ["kernels-by-name", "kernels-by-layer",
+      "kernels-by-model"]), ("KERNEL-T", ["kernel-time"]), ("B", [])],
+)  # fmt: skip
+def test_analyses_are_completed(begun: str, wanted: list[str]) -> None:
+    context = click.Context(command)
+    assert complete_analyses(context, command.params[1], begun) == wanted
 
 
 def test_units_suit_the_largest_value(capsys: pytest.CaptureFixture[str]) -> None:
