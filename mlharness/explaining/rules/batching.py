@@ -1,0 +1,95 @@
+"""Batches so small that the cost of a call outweighs its work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlharness.explaining.calls import Calls
+from mlharness.explaining.evidence import Evidence
+from mlharness.explaining.rules.rule import THROUGHPUT, Fact, Finding, Gain, Rule, Unsaid, duration, percent
+from mlharness.explaining.shares import QUEUE, shares_of
+
+WORTH = 0.15
+LARGER = 8
+"""So many times as large is the batch for which a gain is predicted."""
+WAITING = 0.1
+"""Server's batches can only grow when queries wait."""
+ENOUGH = 20
+"""Batches of one size that make a point of the fit."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a call of the model costs, however few samples it has, beside all that its batch takes; nanoseconds."""
+
+    fixed: float
+    whole: float
+    how: str
+
+    @property
+    def share(self) -> float:
+        """The part of the batch's time that does not grow with its samples."""
+        return min(1.0, self.fixed / self.whole) if self.whole else 0.0
+
+
+def judge(evidence: Evidence) -> Finding | Unsaid | None:
+    """The fixed cost of a call is a large part of the time of a batch, and batches could be larger."""
+    calls, shares = evidence.calls, shares_of(evidence)
+    scenario = evidence.setup.scenario
+    if calls is None or shares is None or scenario not in ("Offline", "Server"):
+        return None
+    if scenario == "Server" and shares[QUEUE] < WAITING:
+        return None
+    cost = fit(calls) or explained(evidence)
+    if cost is None:
+        return Unsaid("batches have one size, and without the framework level a call's fixed cost is not known")
+    if cost.share < WORTH:
+        return None
+    size = float(calls.size.mean())
+    factor = cost.whole / (cost.whole - cost.fixed + cost.fixed / LARGER)
+    return Finding(
+        f"Batches have {size:.3g} {'sample' if size == 1 else 'samples'}, and {percent(cost.share)} of a batch's "
+        f"{duration(cost.whole)} is the cost of the call itself.",
+        (Fact("mean samples of a batch", size), Fact("cost of a call, whatever its size", cost.fixed, "ns"),
+         Fact("mean time of a batch", cost.whole, "ns"), Fact("share of that cost", cost.share, "share")),
+        f"--batch-size {max(LARGER, round(LARGER * size))}" + ("" if scenario == "Offline" else " --max-wait 1"),
+        cost.share,
+        Gain(THROUGHPUT, factor,
+             f"{cost.how}; a batch {LARGER} times as large shares {duration(cost.fixed)} among {LARGER} times as many "
+             "samples, if the layers' time grows with the samples"),
+    )  # fmt: skip
+
+
+def fit(calls: Calls) -> Cost | None:
+    """From batches of several sizes: the time of one without samples, by least squares over the sizes' medians."""
+    sizes = [int(size) for size in np.unique(calls.size) if (calls.size == size).sum() >= ENOUGH]
+    if len(sizes) < 2:
+        return None
+    medians = [float(np.median(calls.whole_ns[calls.size == size])) for size in sizes]
+    slope, fixed = np.polyfit(sizes, medians, 1)
+    if slope <= 0 or fixed <= 0:
+        return None
+    how = f"{duration(fixed)} a call and {duration(slope)} a sample fit batches of {min(sizes)} to {max(sizes)} samples"
+    return Cost(float(fixed), float(calls.whole_ns.mean()), how)
+
+
+def explained(evidence: Evidence) -> Cost | None:
+    """From one size: what of predict no layer explains, and gathering the inputs.
+
+    Predict's time is that of the measured run where it is known: a profiler's cost falls between the layers, too.
+    """
+    layers, calls = evidence.layers, evidence.calls
+    if layers is None or calls is None or not layers.calls:
+        return None
+    traced = float(calls.predict_ns.mean())
+    predict = evidence.figures.predict_ns or traced
+    gather = float((calls.predict - calls.start).mean())
+    beside = max(0.0, predict - layers.layers_ns / layers.calls)
+    whole = float(calls.whole_ns.mean()) - traced + predict
+    how = f"predict takes {duration(predict)}, of which the layers explain all but {duration(beside)}"
+    return Cost(beside + gather, whole, how)
+
+
+RULE = Rule("batch", "the cost of a call is 15 % or more of a batch's time", ("application", "model"), judge)

@@ -1,0 +1,110 @@
+"""Workers that wait for each other's Python: one interpreter runs one thread at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlharness.explaining.calls import Calls
+from mlharness.explaining.evidence import Evidence
+from mlharness.explaining.rules.rule import Fact, Finding, Gain, Rule, Unsaid, duration, percent, speed_of
+from mlharness.explaining.slices import BLOCKED, PREEMPTED, RUNNING, Line, Slices, union
+from mlharness.explaining.threads import Thread
+
+WORTH = 0.05
+TAIL_NS = 200_000
+"""A call of the model that ends waits for the interpreter last of all: so near its end the thread wakes."""
+
+
+@dataclass(frozen=True)
+class Waits:
+    """Sums over all batches, nanoseconds: waiting for the interpreter, running Python, and the batches' whole time."""
+
+    waiting: float
+    python: float
+    whole: float
+
+
+def judge(evidence: Evidence) -> Finding | Unsaid | None:
+    """Workers are blocked where they run Python, or come back from the model, while others run Python."""
+    calls = evidence.watched
+    if calls is None or calls.workers < 2:
+        return None
+    if not evidence.slices:
+        return Unsaid("the system level knows sums, but not when threads ran")
+    waits = waits_of(calls, evidence.slices, evidence.threads)
+    share = waits.waiting / waits.whole
+    if share < WORTH:
+        return None
+    occupied = min(1.0, waits.python / calls.window_ns)
+    each = waits.waiting / len(calls)
+    own = (waits.whole - waits.waiting) / len(calls)
+    limit = min(1.0, evidence.setup.cores / calls.workers)
+    factor = max(1.0, limit * waits.whole / (waits.whole - waits.waiting))
+    return Finding(
+        f"Workers wait for the interpreter for {duration(each)} a batch, {percent(share)} of its time: some worker "
+        f"runs Python {percent(occupied)} of the time, and only one can.",
+        (Fact("share of a batch's time waiting for the interpreter", share, "share"),
+         Fact("mean wait of a batch", each, "ns"),
+         Fact("share of time in which some worker runs Python", occupied, "share"),
+         Fact("workers", float(calls.workers))),
+        "A postprocessing step that releases the interpreter or takes a whole batch (NumPy, a plugin's step) in the "
+        f"place of Python for each sample; else --instances 1 --threads {evidence.setup.cores}.",
+        share,
+        Gain(speed_of(evidence), factor,
+             f"a batch takes {duration(own)} without the wait, on {min(calls.workers, evidence.setup.cores)} workers "
+             "at once"),
+    )  # fmt: skip
+
+
+def waits_of(calls: Calls, slices: Slices, threads: tuple[Thread, ...]) -> Waits:
+    """The sums. Outside predict a worker has nothing to wait for but the interpreter, and a core.
+
+    What the kernel counts as a delay beyond preemption is the wait for a core after waking; it is taken off.
+    """
+    python = [(calls.start, calls.predict), (calls.predicted, calls.end)]
+    blocked = sum(float(slices.sums(BLOCKED, calls.thread, *part).sum()) for part in python)
+    running = sum(float(slices.sums(RUNNING, calls.thread, *part).sum()) for part in python)
+    tails = sum(_tails(calls, slices, int(thread)) for thread in np.unique(calls.thread))
+    waiting = blocked + tails
+    for_a_core = _wake_delays(calls, slices, threads)
+    return Waits(max(0.0, waiting - for_a_core), running, float(calls.whole_ns.sum()))
+
+
+def _tails(calls: Calls, slices: Slices, thread: int) -> float:
+    """Of one worker: the last wait of each call of the model, as far as others were in Python meanwhile."""
+    mine, line = calls.thread == thread, slices.of(thread, BLOCKED)
+    if not len(line.starts):
+        return 0.0
+    predict, predicted = calls.predict[mine], calls.predicted[mine]
+    last = np.searchsorted(line.ends, predicted, side="right") - 1
+    starts, ends = line.starts[np.maximum(last, 0)], line.ends[np.maximum(last, 0)]
+    found = (last >= 0) & (predicted - ends < TAIL_NS) & (starts >= predict)
+    return float(_others(calls, mine).within(starts[found], ends[found]).sum())
+
+
+def _others(calls: Calls, mine: np.typing.NDArray[np.bool_]) -> Line:
+    """When any other worker was in Python."""
+    others = ~mine
+    starts = np.concatenate((calls.start[others], calls.predicted[others])).tolist()
+    ends = np.concatenate((calls.predict[others], calls.end[others])).tolist()
+    busy = np.array(union(list(zip(starts, ends, strict=True))), np.int64).reshape(-1, 2)
+    return Line(busy[:, 0], busy[:, 1])
+
+
+def _wake_delays(calls: Calls, slices: Slices, threads: tuple[Thread, ...]) -> float:
+    delays = {thread.id: thread.delay_ns or 0 for thread in threads}
+    total = 0.0
+    for thread in np.unique(calls.thread).tolist():
+        line = slices.of(thread, PREEMPTED)
+        total += max(0.0, delays.get(thread, 0) - float((line.ends - line.starts).sum()))
+    return total
+
+
+RULE = Rule(
+    "interpreter",
+    "workers wait for the interpreter for 5 % of a batch's time or more",
+    ("application", "model", "system"),
+    judge,
+)
