@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlharness.errors import UserError
+from mlharness.analysis.loading import read_result
 from mlharness.explaining.calls import Calls, Queries, read_calls, read_queries
 from mlharness.explaining.host import Host, read_host
 from mlharness.explaining.layers import Layers, read_layers
 from mlharness.explaining.slices import NOTHING_KNOWN, Slices, read_slices
 from mlharness.explaining.threads import Thread, read_threads
 from mlharness.explaining.work import NO_WORK, Roofline, read_roofline
-from mlharness.rundir import RESULT
 from mlharness.trace.parquet import open_trace
 
 NOT_TRACED = "not traced"
@@ -75,8 +73,8 @@ class Evidence:
         return self.missing.get(level, "")
 
 
-def read_evidence(run: Path) -> Evidence:
-    """The facts of a traced run.
+def read_evidence(run: Path, announce: Callable[[str], None] = lambda text: None) -> Evidence:
+    """The facts of a traced run. ``announce`` is told when something takes long.
 
     Raises:
         UserError: it was not traced, or its files cannot be read.
@@ -97,7 +95,7 @@ def read_evidence(run: Path) -> Evidence:
         calls=calls,
         queries=queries,
         layers=layers,
-        roofline=read_roofline(run),
+        roofline=read_roofline(run, announce),
         watched=watched,
         slices=slices,
         threads=threads,
@@ -106,15 +104,6 @@ def read_evidence(run: Path) -> Evidence:
         preprocess_ns=preprocess,
         missing=missing_levels(trace.get("levels", {})),
     )
-
-
-def read_result(run: Path) -> dict[str, Any]:
-    """The result document. Raises UserError for a run that has none."""
-    try:
-        found: dict[str, Any] = json.loads((run / RESULT).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{run} has no {RESULT} that can be read: {error}", "Make the run again.") from error
-    return found
 
 
 def setup_of(result: Mapping[str, Any]) -> Setup:

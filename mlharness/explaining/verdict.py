@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,9 +44,9 @@ class Verdict:
         return f"{what}: {percent(shares[part])} of {shares.of} is spent {told}."
 
 
-def explain(run: Path) -> Verdict:
-    """The verdict on a traced run. Raises UserError for one that was not traced."""
-    return judge(read_evidence(run))
+def explain(run: Path, announce: Callable[[str], None] = lambda text: None) -> Verdict:
+    """The verdict on a traced run; ``announce`` is told what takes long. Raises UserError for one without a trace."""
+    return judge(read_evidence(run, announce))
 
 
 def judge(evidence: Evidence, rules: Iterable[Rule] = RULES) -> Verdict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mlharness.explaining.evidence import Evidence
 from mlharness.explaining.rules.rule import Fact, Finding, Gain, Rule, Unsaid, amdahl, percent, speed_of
 from mlharness.explaining.shares import PREDICT, shares_of
+from mlharness.explaining.work import least_ns
 
 NEAR = 0.6
 """From this share of the roof on, only less work makes a layer faster."""
@@ -18,7 +19,7 @@ def judge(evidence: Evidence) -> Finding | Unsaid | None:
     peaks, work = roofline.peaks, roofline.work
     spent = sum(one.ns for one in work)
     flops, moved = sum(one.flops for one in work), sum(one.bytes for one in work)
-    least = sum(peaks.least_ns(one) for one in work)
+    least = sum(least_ns(one, peaks) for one in work)
     compute = sum(one.ns for one in work if one.intensity >= peaks.ridge) / spent
     bound = "compute" if compute >= 0.5 else "memory"
     reached = min(1.0, least / spent)
