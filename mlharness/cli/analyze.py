@@ -78,9 +78,7 @@ def _check_alone(explain: bool, queries: bool, names: Sequence[str], sql: str | 
         raise UserError(f"{what}: there is no table for --format csv", "Use --json.")
 
 
-def _explain(
-    directory: Path, chosen: tuple[int | None, float | None, tuple[int, ...]] | None, output: Output
-) -> None:
+def _explain(directory: Path, chosen: tuple[int | None, float | None, tuple[int, ...]] | None, output: Output) -> None:
     from mlharness.cli.explained import show_queries, show_verdict
     from mlharness.explaining.queries import Choice
 

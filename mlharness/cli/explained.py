@@ -158,6 +158,7 @@ def _print_shares(output: Output, verdict: Verdict) -> None:
         if verdict.evidence.preprocess_ns:
             rows.append(["preprocess", f"0 %: before the test, {duration(verdict.evidence.preprocess_ns)} in all"])
         output.table((f"SHARE OF {shares.of.upper()}", ""), rows)
+        output.line()
     if little is not None:
         output.line(_little(little.expected, little.counted, little.holds) + (
             f"{little.in_service:.2f} batches in hand on average, of {little.instances} "

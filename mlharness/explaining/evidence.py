@@ -14,7 +14,7 @@ from mlharness.explaining.layers import Layers, read_layers
 from mlharness.explaining.slices import NOTHING_KNOWN, Slices, read_slices
 from mlharness.explaining.threads import Thread, read_threads
 from mlharness.explaining.work import NO_WORK, Roofline, read_roofline
-from mlharness.trace.parquet import open_trace
+from mlharness.trace.parquet import open_trace, spans_for
 
 NOT_TRACED = "not traced"
 
@@ -87,7 +87,8 @@ def read_evidence(run: Path, announce: Callable[[str], None] = lambda text: None
         layers = read_layers(database)
     with open_trace(run) as database:
         slices, threads, host = read_slices(database), read_threads(database), read_host(run, database)
-        watched = read_calls(database)
+        leveled = spans_for(run, "application") != spans_for(run, "")
+        watched = read_calls(database) if leveled else calls
     trace = result["trace"] or {}
     return Evidence(
         setup=setup_of(result),

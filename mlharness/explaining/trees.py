@@ -14,12 +14,13 @@ from mlharness.trace.queries import BATCH, SHARED
 _BATCH_NUMBER = re.compile(r'"batch":(\d+)')
 
 _SUBTREES = """
-    WITH RECURSIVE tree AS (
-        SELECT * FROM spans WHERE id IN (SELECT unnest(?))
+    WITH RECURSIVE tree(id) AS (
+        SELECT unnest(?)
         UNION ALL
-        SELECT spans.* FROM spans JOIN tree ON spans.parent = tree.id
+        SELECT spans.id FROM spans JOIN tree ON spans.parent = tree.id
     )
-    SELECT id, parent, level, name, kind, start_ns, duration_ns, thread, attributes FROM tree ORDER BY start_ns, id
+    SELECT id, parent, level, name, kind, start_ns, duration_ns, thread, attributes
+    FROM spans WHERE id IN (SELECT id FROM tree) ORDER BY start_ns, id
 """
 _SHARED = """
     SELECT id, CAST(attributes ->> 'batch' AS BIGINT) FROM spans

@@ -86,6 +86,7 @@ def percent(share: float) -> str:
 def duration(nanoseconds: float) -> str:
     """A time for people."""
     for unit, size in (("s", 1e9), ("ms", 1e6), ("us", 1e3)):
-        if nanoseconds >= size:
-            return f"{nanoseconds / size:.3g} {unit}"
+        if nanoseconds >= 0.9995 * size:  # what would be written as 1000 of the next unit
+            value = nanoseconds / size
+            return f"{value:.3g} {unit}" if value < 999.5 else f"{value:.0f} {unit}"
     return f"{nanoseconds:.0f} ns"
