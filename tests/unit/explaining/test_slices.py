@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,7 +40,7 @@ def test_a_union_holds_the_same_moments_and_does_not_overlap(found: list[tuple[i
     pairs = [(start, start + length) for start, length in found]
     joined = union(pairs)
     assert moments(joined) == moments(pairs)
-    assert all(first[1] < second[0] for first, second in zip(joined, joined[1:], strict=False))
+    assert all(first[1] < second[0] for first, second in pairwise(joined))
 
 
 @given(st.integers(0, 30), st.integers(0, 30), stretches)
