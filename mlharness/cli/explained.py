@@ -57,9 +57,8 @@ def _print_queries(output: Output, found: Comparison) -> None:
 def _print_query(output: Output, found: Comparison, one: Compared) -> None:
     from mlharness.explaining.rules.rule import duration
 
-    output.line(
-        f"{found.unit} {one.number}: {duration(one.tree.duration)}, {_signed(one.extra_ns)} against the median {found.unit}"
-    )
+    took, extra = duration(one.tree.duration), _signed(one.extra_ns)
+    output.line(f"{found.unit} {one.number}: {took}, {extra} against the median {found.unit}")
     least = SHOWN * abs(one.extra_ns)
     extras = [extra for extra in one.extras if abs(extra.ns) >= least][:MOST_EXTRAS]
     rows = [[_signed(extra.ns), _WHY[extra.why] if extra.ns > 0 or extra.why != "own" else "took less itself",
@@ -170,5 +169,5 @@ def _print_shares(output: Output, verdict: Verdict) -> None:
 def _little(expected: float | None, counted: float | None, holds: bool | None) -> str:
     if expected is None or counted is None:
         return "Little's law: "
-    told = "as" if holds else "NOT as"
-    return f"Little's law: {counted:.3g} queries in the traced run, {told} rate x latency of the measured one ({expected:.3g}); "
+    told = f"{'as' if holds else 'NOT as'} rate x latency of the measured one ({expected:.3g})"
+    return f"Little's law: {counted:.3g} queries in the traced run, {told}; "

@@ -101,9 +101,10 @@ def _nodes(database: Any, roots: Sequence[int]) -> dict[int, Node]:
     nodes: dict[int, Node] = {}
     parents: dict[int, int] = {}
     tops = set(roots)
-    for number, parent, *facts in database.execute(_SUBTREES, [list(roots)]).fetchall():
-        *known, attributes = facts
-        nodes[number] = Node(number, *known, attributes or "")
+    for number, parent, level, name, kind, start, duration, thread, attributes in database.execute(
+        _SUBTREES, [list(roots)]
+    ).fetchall():
+        nodes[number] = Node(number, level, name, kind, start, duration, thread, attributes or "")
         parents[number] = parent
     for number, node in nodes.items():
         if number not in tops and parents[number] in nodes:

@@ -309,7 +309,7 @@ def test_no_core_is_left_over() -> None:
 def samples(**fields: list[float | None]) -> list[Sample]:
     """Telemetry as it was recorded: a sample a second, of the test and of what came before it."""
     count = len(next(iter(fields.values())))
-    rows = [{name: values[place] for name, values in fields.items()} for place in range(count)]
+    rows: list[dict[str, Any]] = [{name: values[place] for name, values in fields.items()} for place in range(count)]
     return [Sample("warmup", 0.0, 1.0, other_cpu=0.9, steal=0.9, clock_mhz=5000.0)] + [
         Sample("measure", float(place), place + 1.0, **{"other_cpu": 0.0, **row}) for place, row in enumerate(rows)
     ]
