@@ -26,13 +26,15 @@ def oversubscribed(evidence: Evidence) -> Finding | None:
     instances = min(setup.instances, cores)
     delay = delay_share(evidence.threads)
     facts = [Fact("instances", setup.instances), Fact("threads of an instance", setup.threads), Fact("cores", cores)]
+    most = asked / cores
     if delay is None:
-        gain = Gain(CALL, asked / cores, f"{asked} threads that all work share {cores} cores: {asked} / {cores}")
+        gain = Gain(CALL, most, f"{asked} threads that all work share {cores} cores: {asked} / {cores}, at most")
         told = "what they wait for a core is not known without the system level"
     else:
         facts.append(Fact("share of the threads' time waiting for a core", delay, "share"))
-        gain = Gain(CALL, 1 / (1 - delay), f"a call without the wait for a core, 1 / (1 - {delay:.2f}); samples a "
-                    "second stay about the same, since the cores are busy either way")  # fmt: skip
+        gain = Gain(CALL, min(most, 1 / (1 - delay)),
+                    f"a call without the wait for a core, 1 / (1 - {delay:.2f}), but no more than {asked} / {cores}; "
+                    "samples a second stay about the same, since the cores are busy either way")  # fmt: skip
         told = f"they wait for a core {percent(delay)} of the time that they want to run"
     return Finding(
         f"{setup.instances} {'instance' if setup.instances == 1 else 'instances'} with {setup.threads} "

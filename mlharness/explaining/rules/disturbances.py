@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mlharness.explaining.evidence import Evidence
 from mlharness.explaining.host import Counter, Host
+from mlharness.explaining.rules.cores import preempted
 from mlharness.explaining.rules.rule import Fact, Finding, Gain, Rule, Unsaid, percent, speed_of
 from mlharness.quality import CLOCK_SHARES, CPU_SHARES, FAULTS_S, STEAL_SHARES, SWAP_MIB_S, THROTTLED_SHARES
 
@@ -105,6 +106,8 @@ def others(evidence: Evidence) -> Finding | Unsaid | None:
     if not host.told:
         return UNWATCHED
     taken, stolen = host.figures.get("other_cpu", 0.0), host.figures.get("steal", 0.0)
+    if preempted(evidence) is not None:  # which knows what the run's own threads had to wait for
+        taken = 0.0
     if taken <= CPU_SHARES[0] and stolen <= STEAL_SHARES[0]:
         return None
     lost = min(0.9, taken + stolen)

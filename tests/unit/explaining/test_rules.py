@@ -254,6 +254,12 @@ def test_more_threads_than_cores() -> None:
     assert found.change == "--instances 1 --threads 1"
 
 
+def test_what_others_take_is_not_gained_by_fewer_threads() -> None:
+    crowded = Thread(THREAD, "instance-0", 100 * MS, 5 * MS, 95 * MS, 12)
+    found = finds("threads", some_evidence(a_setup(threads=1, cores=1), threads=(crowded,)))
+    assert gain(found) == 2  # two threads on one core, whatever else runs there
+
+
 def test_more_threads_than_cores_without_the_system_level() -> None:
     found = finds("threads", some_evidence(a_setup(threads=4, cores=4)))
     assert gain(found) == 2
@@ -364,6 +370,12 @@ def test_others_on_the_cores() -> None:
     assert found.weight == pytest.approx(0.3)
     assert gain(found) == pytest.approx(1 / 0.7)
     assert RULE["others"](host_of(other_cpu=[0.01])) is None
+
+
+def test_others_are_told_once() -> None:
+    disturbed = some_evidence(threads=(BUSY_THREAD,), host=Host(figures={"other_cpu": 0.3}, told=True))
+    assert RULE["others"](disturbed) is None
+    assert finds("preemption", disturbed)
 
 
 @pytest.mark.parametrize("name", ["throttling", "swapping", "others"])
