@@ -46,7 +46,8 @@ def _print_queries(output: Output, found: Comparison) -> None:
     from mlharness.explaining.rules.rule import duration
 
     output.line(
-        f"median {found.unit} {found.median_number} of {found.count}: {duration(found.median.duration)}"
+        f"median {found.unit}, number {found.median_number}: {duration(found.median.duration)}; "
+        f"{found.count:,} {'queries' if found.unit == 'query' else 'batches'} in all"
         + ("" if found.told else "; without the system level nobody knows when threads did not run")
     )
     for one in found.chosen:

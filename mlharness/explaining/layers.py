@@ -5,15 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from mlharness.analysis.placing import place
+
+TRIMMED = 0.2
+"""Of the calls of the model so many of the fastest, and of the slowest, are left out: a disturbance is no layer's."""
+
+_KEPT = f"""
+    CREATE TABLE kept AS
+    SELECT id, duration_ns FROM spans WHERE level = 'model' AND kind = 'predict' AND query >= 0
+    QUALIFY row_number() OVER (ORDER BY duration_ns, id) - 1
+        BETWEEN floor({TRIMMED} * count(*) OVER ()) AND count(*) OVER () - floor({TRIMMED} * count(*) OVER ()) - 1
+"""  # noqa: S608  # a number of this module
 _LAYERS = """
-    SELECT layer.name, any_value(layer.kind), count(*), sum(layer.duration_ns)
-    FROM spans AS layer LEFT JOIN spans AS above ON above.id = layer.parent
-    WHERE layer.level = 'framework' AND layer.kind <> 'call' AND layer.query >= 0
-      AND (above.level IS DISTINCT FROM 'framework' OR above.kind = 'call')
-    GROUP BY layer.name ORDER BY 4 DESC, 1
-"""
-_PREDICT = """
-    SELECT coalesce(sum(duration_ns), 0), count(*) FROM spans WHERE level = 'model' AND kind = 'predict' AND query >= 0
+    SELECT span.name, any_value(span.kind), count(*), sum(span.duration_ns)
+    FROM placed JOIN kept ON kept.id = placed.call JOIN spans AS span ON span.id = placed.id
+    WHERE NOT placed.kernel GROUP BY span.name ORDER BY 4 DESC, 1
 """
 
 
@@ -49,9 +55,12 @@ class Layers:
 
 
 def read_layers(database: Any) -> Layers | None:
-    """The layers of an opened trace; None when it has none."""
+    """The layers of an opened trace, in the calls that are kept; None when it has none."""
+    placed = place(database)
+    database.register("placed", {"id": placed.id, "call": placed.call, "kernel": placed.kernel})
+    database.execute(_KEPT)
     rows = database.execute(_LAYERS).fetchall()
     if not rows:
         return None
-    predict, calls = database.execute(_PREDICT).fetchone()
+    predict, calls = database.execute("SELECT sum(duration_ns), count(*) FROM kept").fetchone()
     return Layers(tuple(Layer(name, kind, count, int(ns)) for name, kind, count, ns in rows), int(predict), calls)

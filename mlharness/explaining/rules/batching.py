@@ -53,7 +53,7 @@ def judge(evidence: Evidence) -> Finding | Unsaid | None:
         f"Batches have {size:.3g} {'sample' if size == 1 else 'samples'}, and {percent(cost.share)} of a batch's "
         f"{duration(cost.whole)} is the cost of the call itself.",
         (Fact("mean samples of a batch", size), Fact("cost of a call, whatever its size", cost.fixed, "ns"),
-         Fact("mean time of a batch", cost.whole, "ns"), Fact("share of that cost", cost.share, "share")),
+         Fact("time of a batch", cost.whole, "ns"), Fact("share of that cost", cost.share, "share")),
         f"--batch-size {max(LARGER, round(LARGER * size))}" + ("" if scenario == "Offline" else " --max-wait 1"),
         cost.share,
         Gain(THROUGHPUT, factor,
@@ -72,22 +72,22 @@ def fit(calls: Calls) -> Cost | None:
     if slope <= 0 or fixed <= 0:
         return None
     how = f"{duration(fixed)} a call and {duration(slope)} a sample fit batches of {min(sizes)} to {max(sizes)} samples"
-    return Cost(float(fixed), float(calls.whole_ns.mean()), how)
+    return Cost(float(fixed), float(np.mean(medians)), how)
 
 
 def explained(evidence: Evidence) -> Cost | None:
     """From one size: what of predict no layer explains, and gathering the inputs.
 
-    Predict's time is that of the measured run where it is known: a profiler's cost falls between the layers, too.
+    Predict's time is that of the measured run where that is less: a profiler's cost falls between the layers, too.
     """
     layers, calls = evidence.layers, evidence.calls
     if layers is None or calls is None or not layers.calls:
         return None
-    traced = float(calls.predict_ns.mean())
-    predict = evidence.figures.predict_ns or traced
-    gather = float((calls.predict - calls.start).mean())
+    traced = float(np.median(calls.predict_ns))
+    predict = min(traced, evidence.figures.predict_ns or traced)
+    gather = float(np.median(calls.predict - calls.start))
     beside = max(0.0, predict - layers.layers_ns / layers.calls)
-    whole = float(calls.whole_ns.mean()) - traced + predict
+    whole = float(np.median(calls.whole_ns)) - traced + predict
     how = f"predict takes {duration(predict)}, of which the layers explain all but {duration(beside)}"
     return Cost(beside + gather, whole, how)
 
