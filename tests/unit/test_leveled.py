@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +13,20 @@ import jsonschema
 import pytest
 
 from mlharness import leveled as module
+from mlharness.analysis.loading import trace_of
 from mlharness.errors import RunError
+from mlharness.explaining.evidence import read_evidence
 from mlharness.leveled import Experiment, LevelSet, nested, overhead
 from mlharness.measuring import Measured
 from mlharness.plan import RunPlan
 from mlharness.resources import resource_folder
 from mlharness.runner.job import TraceJob
 from mlharness.supervise import Watch
-from mlharness.trace.files import SOURCES
+from mlharness.trace.files import SOURCES, level_folder
+from mlharness.trace.levels import LEVELS as ALL
 from mlharness.trace.parquet import SPANS, open_trace, spans_for
 from mlharness.tracing import TraceWish
+from tests.traces import NETWORK, Layer, make_run
 from tests.unit.runner.making import a_plan
 from tests.unit.runner.measurements import a_measured
 
@@ -183,3 +189,35 @@ def test_what_was_made_is_removed_when_the_user_interrupts(tmp_path: Path, monke
     with pytest.raises(KeyboardInterrupt):
         experiment(tmp_path).run()
     assert not (tmp_path / "trace/leveled").exists()
+
+
+def leveled_run(tmp_path: Path, layers: Sequence[Layer] = NETWORK) -> Path:
+    """A full trace in which every layer took 10 us longer, and runs of the levels model and framework beside it."""
+    run = make_run(tmp_path, layers=[replace(layer, ns=layer.ns + 10_000) for layer in NETWORK])
+    for count, level in ((2, "model"), (3, "framework")):
+        shallow = make_run(tmp_path / level, layers=layers, levels=ALL[:count])
+        level_folder(run, level).mkdir(parents=True)
+        (shallow / SPANS).rename(level_folder(run, level) / SPANS)
+    return run
+
+
+def test_analyses_take_times_from_the_run_without_deeper_levels(tmp_path: Path) -> None:
+    traced = trace_of(leveled_run(tmp_path))
+    assert [layer.latency_ns for layer in traced.layers] == [layer.ns for layer in NETWORK]
+    assert traced.batches[0].latency_ns == 1_000_000
+    assert traced.kernels, "which only the deeper run has"
+
+
+def test_layers_that_cannot_be_matched_stay_those_of_the_deepest_run(tmp_path: Path) -> None:
+    traced = trace_of(leveled_run(tmp_path, NETWORK[:3]))
+    assert [layer.latency_ns for layer in traced.layers] == [layer.ns + 10_000 for layer in NETWORK]
+
+
+def test_explanations_do_so_too(tmp_path: Path) -> None:
+    evidence = read_evidence(leveled_run(tmp_path))
+    assert evidence.layers is not None
+    assert evidence.layers.layers_ns == evidence.layers.calls * 900_000
+    assert evidence.calls is not None
+    assert evidence.watched is not None
+    assert set(evidence.calls.predict_ns.tolist()) == {1_000_000}
+    assert set(evidence.watched.predict_ns.tolist()) == {1_050_000}
