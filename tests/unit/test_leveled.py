@@ -61,10 +61,11 @@ class Measure:
             raise RunError("the runner was killed by SIGKILL")
         if trace:
             self.leave(Path(trace.folder), levels)
-        return a_measured(directory, **{"result_50.00_percentile_latency_ns": BASE[levels] * (1 + number / 10)})
+        values: dict[str, Any] = {"result_50.00_percentile_latency_ns": BASE[levels] * (1 + number / 10)}
+        return a_measured(directory, **values)
 
     def leave(self, folder: Path, levels: tuple[str, ...]) -> None:
-        sources = [
+        sources: list[dict[str, Any]] = [
             {"name": f"{level}-tracer", "level": level, "plugin": "p", "state": "missing" if level in self.missing else
              "recorded", "reason": "no such thing here" if level in self.missing else "", "spans": 5, "readings": 0,
              "dropped": 0, "notes": []}

@@ -196,7 +196,7 @@ def test_a_trace_says_what_it_has_and_what_not_and_what_it_cost() -> None:
 
 
 def test_a_trace_that_failed_says_why() -> None:
-    found = {"levels": {}, "failure": "the traced run failed: killed", "slowdown": None}
+    found: dict[str, Any] = {"levels": {}, "failure": "the traced run failed: killed", "slowdown": None}
     assert next(traced(found)) == ("trace", "the traced run failed: killed")
 
 

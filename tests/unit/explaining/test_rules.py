@@ -375,7 +375,7 @@ def test_others_on_the_cores() -> None:
 def test_others_are_told_once() -> None:
     disturbed = some_evidence(threads=(BUSY_THREAD,), host=Host(figures={"other_cpu": 0.3}, told=True))
     assert RULE["others"](disturbed) is None
-    assert finds("preemption", disturbed)
+    assert fact(finds("preemption", disturbed), "share of the cores that other processes took") == 0.3
 
 
 @pytest.mark.parametrize("name", ["throttling", "swapping", "others"])
