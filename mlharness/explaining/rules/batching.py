@@ -42,11 +42,13 @@ def judge(evidence: Evidence) -> Finding | Unsaid | None:
         return None
     if scenario == "Server" and shares[QUEUE] < WAITING:
         return None
-    cost = fit(calls) or explained(evidence)
-    if cost is None:
-        return Unsaid("batches have one size, and without the framework level a call's fixed cost is not known")
+    fitted = fit(calls)
+    cost = fitted or explained(evidence, calls)
     if cost.share < WORTH:
-        return None
+        known = fitted is not None or evidence.layers is not None
+        return (
+            None if known else Unsaid("batches have one size, and without the framework level a call's cost is unknown")
+        )
     size = float(calls.size.mean())
     factor = cost.whole / (cost.whole - cost.fixed + cost.fixed / LARGER)
     return Finding(
@@ -75,21 +77,21 @@ def fit(calls: Calls) -> Cost | None:
     return Cost(float(fixed), float(np.mean(medians)), how)
 
 
-def explained(evidence: Evidence) -> Cost | None:
-    """From one size: what of predict no layer explains, and gathering the inputs.
+def explained(evidence: Evidence, calls: Calls) -> Cost:
+    """From one size: the harness's part, and what of predict no layer explains, where layers are known.
 
     Predict's time is that of the measured run where that is less: a profiler's cost falls between the layers, too.
     """
-    layers, calls = evidence.layers, evidence.calls
-    if layers is None or calls is None or not layers.calls:
-        return None
-    traced = float(np.median(calls.predict_ns))
+    layers = evidence.layers
+    traced, harness = float(np.median(calls.predict_ns)), float(np.median(calls.harness_ns))
     predict = min(traced, evidence.figures.predict_ns or traced)
-    gather = float(np.median(calls.predict - calls.start))
-    beside = max(0.0, predict - layers.layers_ns / layers.calls)
+    beside = max(0.0, predict - layers.layers_ns / layers.calls) if layers else 0.0
     whole = float(np.median(calls.whole_ns)) - traced + predict
-    how = f"predict takes {duration(predict)}, of which the layers explain all but {duration(beside)}"
-    return Cost(beside + gather, whole, how)
+    how = (
+        f"{duration(harness)} to gather inputs and hand over responses, and {duration(beside)} of predict "
+        "that no layer explains"
+    )
+    return Cost(beside + harness, whole, how)
 
 
 RULE = Rule("batch", "the cost of a call is 15 % or more of a batch's time", ("application", "model"), judge)
