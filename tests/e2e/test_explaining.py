@@ -72,14 +72,14 @@ def fact(found: Any, name: str) -> float:
 
 
 def need_system(ran: Ran) -> None:
-    about = ran.result["trace"]["levels"]["system"]
+    about = ran.document["trace"]["levels"]["system"]
     if about["state"] != "recorded":
         pytest.skip(f"this machine records nothing of threads: {about['reasons']}")
 
 
 def predict_ns(ran: Ran) -> float:
     """One call of the model in the measured run, by the workers' own clocks."""
-    harness = ran.result["harness"]
+    harness = ran.document["harness"]
     return 1e3 * float(harness["predict_us_per_query"] * harness["samples_per_batch"])
 
 
@@ -107,7 +107,7 @@ def test_postprocessing_that_holds_the_interpreter(
         str(path), "--trust", "--scenario", "Offline", "--instances", "2", "--batch-size", "4", *SHORT, *WATCHED
     )
     need_system(ran)
-    if ran.result["trace"]["levels"]["system"]["spans"] < 100:
+    if ran.document["trace"]["levels"]["system"]["spans"] < 100:
         pytest.skip("this machine does not record when threads ran")
     found = verdict(ran, environment)
     assert found["shares"]["parts"]["postprocess"] > 0.5
@@ -126,7 +126,7 @@ def test_batches_that_are_too_small(bench: Bench, environment: Mapping[str, str]
     larger = bench(*offline, *found["change"].split())
     assert found["change"] == "--batch-size 8"
     assert fact(found, "share of that cost") > 0.5
-    measured = larger.result["metric"]["value"] / tiny.result["metric"]["value"]
+    measured = larger.document["metric"]["value"] / tiny.document["metric"]["value"]
     assert measured > 1.5
     assert found["gain"]["factor"] == pytest.approx(measured, rel=0.6)
 

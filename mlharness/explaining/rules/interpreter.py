@@ -19,7 +19,10 @@ TAIL_NS = 200_000
 
 @dataclass(frozen=True)
 class Waits:
-    """Sums over all batches, nanoseconds: waiting for the interpreter, running Python, and the batches' whole time."""
+    """Sums over all batches, nanoseconds: waiting for the interpreter, running Python, and the batches' whole time.
+
+    The whole is without the waits for a core: on a busy machine they would hide the others, and are another rule's.
+    """
 
     waiting: float
     python: float
@@ -34,7 +37,7 @@ def judge(evidence: Evidence) -> Finding | Unsaid | None:
     if not evidence.slices:
         return Unsaid("the system level knows sums, but not when threads ran")
     waits = waits_of(calls, evidence.slices, evidence.threads)
-    share = waits.waiting / waits.whole
+    share = waits.waiting / waits.whole if waits.whole > 0 else 0.0
     if share < WORTH:
         return None
     occupied = min(1.0, waits.python / calls.window_ns)
@@ -51,7 +54,7 @@ def judge(evidence: Evidence) -> Finding | Unsaid | None:
          Fact("workers", float(calls.workers))),
         "A postprocessing step that releases the interpreter or takes a whole batch (NumPy, a plugin's step) in the "
         f"place of Python for each sample; else --instances 1 --threads {evidence.setup.cores}.",
-        share,
+        waits.waiting / float(calls.whole_ns.sum()),
         Gain(speed_of(evidence), factor,
              f"a batch takes {duration(own)} without the wait, on {min(calls.workers, evidence.setup.cores)} workers "
              "at once"),
@@ -61,15 +64,15 @@ def judge(evidence: Evidence) -> Finding | Unsaid | None:
 def waits_of(calls: Calls, slices: Slices, threads: tuple[Thread, ...]) -> Waits:
     """The sums. Outside predict a worker has nothing to wait for but the interpreter, and a core.
 
-    What the kernel counts as a delay beyond preemption is the wait for a core after waking; it is taken off.
+    What the kernel counts as a delay beyond preemption is the wait for a core after waking, and is taken off.
     """
     python = [(calls.start, calls.predict), (calls.predicted, calls.end)]
     blocked = sum(float(slices.sums(BLOCKED, calls.thread, *part).sum()) for part in python)
     running = sum(float(slices.sums(RUNNING, calls.thread, *part).sum()) for part in python)
     tails = sum(_tails(calls, slices, int(thread)) for thread in np.unique(calls.thread))
-    waiting = blocked + tails
-    for_a_core = _wake_delays(calls, slices, threads)
-    return Waits(max(0.0, waiting - for_a_core), running, float(calls.whole_ns.sum()))
+    preempted = float(slices.sums(PREEMPTED, calls.thread, calls.start, calls.end).sum())
+    waking = min(blocked + tails, _wake_delays(calls, slices, threads))
+    return Waits(blocked + tails - waking, running, float(calls.whole_ns.sum()) - preempted - waking)
 
 
 def _tails(calls: Calls, slices: Slices, thread: int) -> float:

@@ -166,6 +166,8 @@ def test_the_wait_for_a_core_is_not_the_interpreters() -> None:
     # of each worker's 40 ms, the kernel says that 30 ms were for a core
     found = finds("interpreter", held(4 * MS, delay=30 * MS))
     assert fact(found, "mean wait of a batch") == 1 * MS
+    assert fact(found, "share of a batch's time waiting for the interpreter") == pytest.approx(1 / 11)
+    assert found.weight == pytest.approx(1 / 14)
     assert RULE["interpreter"](held(4 * MS, delay=40 * MS)) is None
 
 
