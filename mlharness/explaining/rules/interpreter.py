@@ -46,8 +46,8 @@ def judge(evidence: Evidence) -> Finding | Unsaid | None:
     limit = min(1.0, evidence.setup.cores / calls.workers)
     factor = max(1.0, limit * waits.whole / (waits.whole - waits.waiting))
     return Finding(
-        f"Workers wait for the interpreter for {duration(each)} a batch, {percent(share)} of its time without waits for "
-        f"a core: some worker runs Python {percent(occupied)} of the time, and only one can.",
+        f"Workers wait for the interpreter for {duration(each)} a batch, {percent(share)} of its time without waits "
+        f"for a core: some worker runs Python {percent(occupied)} of the time, and only one can.",
         (Fact("share of a batch's time waiting for the interpreter", share, "share"),
          Fact("mean wait of a batch", each, "ns"),
          Fact("share of time in which some worker runs Python", occupied, "share"),
