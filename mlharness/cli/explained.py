@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from rich.text import Text
+from rich.tree import Tree
 
 from mlharness.cli.output import Output, printable
-
-if TYPE_CHECKING:
-    from rich.tree import Tree
-
-    from mlharness.explaining.queries import Choice, Compared, Comparison
-    from mlharness.explaining.trees import Node
-    from mlharness.explaining.verdict import Verdict
+from mlharness.explaining import queries, verdict
+from mlharness.explaining.queries import Choice, Compared, Comparison, aligned
+from mlharness.explaining.rules.rule import duration, percent
+from mlharness.explaining.shares import PARTS
+from mlharness.explaining.trees import Node
+from mlharness.explaining.verdict import Verdict, written
 
 SHOWN = 0.01
 """A span is printed when it, or its difference, is at least this share of its query, or of the extra time."""
@@ -36,15 +37,11 @@ _PARTS = {
 
 def show_queries(output: Output, run: Path, choice: Choice) -> None:
     """Each chosen query: where its extra time went, and its tree beside the median query's."""
-    from mlharness.explaining.queries import compare_queries, document
-
-    found = compare_queries(run, choice)
-    output.show(lambda: document(found), lambda: _print_queries(output, found))
+    found = queries.compare_queries(run, choice)
+    output.show(lambda: queries.document(found), lambda: _print_queries(output, found))
 
 
 def _print_queries(output: Output, found: Comparison) -> None:
-    from mlharness.explaining.rules.rule import duration
-
     output.line(
         f"median {found.unit}, number {found.median_number}: {duration(found.median.duration)}; "
         f"{found.count:,} {'queries' if found.unit == 'query' else 'batches'} in all"
@@ -56,8 +53,6 @@ def _print_queries(output: Output, found: Comparison) -> None:
 
 
 def _print_query(output: Output, found: Comparison, one: Compared) -> None:
-    from mlharness.explaining.rules.rule import duration
-
     took, extra = duration(one.tree.duration), _signed(one.extra_ns)
     output.line(f"{found.unit} {one.number}: {took}, {extra} against the median {found.unit}")
     least = SHOWN * abs(one.extra_ns)
@@ -70,9 +65,6 @@ def _print_query(output: Output, found: Comparison, one: Compared) -> None:
 
 
 def _tree(node: Node, other: Node | None, whole: int, extra: int) -> Tree:
-    from rich.text import Text
-    from rich.tree import Tree
-
     tree = Tree(Text(printable(_words(node, other, whole))))
     for text, child in _branches(node, other, whole, extra):
         if child is None:
@@ -84,9 +76,6 @@ def _tree(node: Node, other: Node | None, whole: int, extra: int) -> Tree:
 
 def _branches(node: Node, other: Node | None, whole: int, extra: int) -> Iterator[tuple[str, Tree | None]]:
     """The children that are worth a line, and one line for all others."""
-    from mlharness.explaining.queries import aligned
-    from mlharness.explaining.rules.rule import duration
-
     rest, spent, difference = 0, 0, 0
     for child, twin in aligned(node, other):
         more = (child.duration if child else 0) - (twin.duration if twin else 0)
@@ -102,8 +91,6 @@ def _branches(node: Node, other: Node | None, whole: int, extra: int) -> Iterato
 
 
 def _words(node: Node, other: Node | None, whole: int) -> str:
-    from mlharness.explaining.rules.rule import duration, percent
-
     name = node.name if node.kind in ("", node.name) else f"{node.name} [{node.kind}]"
     change = "not in the median" if other is None else _signed(node.duration - other.duration)
     states = "".join(f", {kind} {duration(spent)}" for kind, spent in node.states.items())
@@ -111,59 +98,48 @@ def _words(node: Node, other: Node | None, whole: int) -> str:
 
 
 def _signed(nanoseconds: float) -> str:
-    from mlharness.explaining.rules.rule import duration
-
     sign = "+" if nanoseconds > 0 else "-" if nanoseconds < 0 else ""
     return f"{sign}{duration(abs(nanoseconds))}"
 
 
 def show_verdict(output: Output, run: Path) -> None:
     """The verdict on a run."""
-    from mlharness.explaining.verdict import document, explain
-
-    verdict = explain(run, output.note)
-    output.show(lambda: document(verdict), lambda: _print_verdict(output, verdict))
+    found = verdict.explain(run, output.note)
+    output.show(lambda: verdict.document(found), lambda: _print_verdict(output, found))
 
 
-def _print_verdict(output: Output, verdict: Verdict) -> None:
-    output.line(verdict.headline)
+def _print_verdict(output: Output, found: Verdict) -> None:
+    output.line(found.headline)
     output.line()
-    _print_shares(output, verdict)
-    for place, (rule, found) in enumerate(verdict.findings, start=1):
-        from mlharness.explaining.verdict import written
-
-        output.line(f"{place}. {rule.name}: {found.verdict}")
-        output.line(f"   evidence: {'; '.join(map(written, found.facts))}")
-        output.line(f"   change:   {found.change}")
-        gain = found.gain
-        output.line(
-            f"   gain:     {gain.what} {gain.factor:.2f} times better: {gain.how}"
-            if gain
-            else f"   gain:     not predicted: {found.no_gain}"
+    _print_shares(output, found)
+    for place, (rule, one) in enumerate(found.findings, start=1):
+        gain = one.gain
+        predicted = (
+            f"{gain.what} {gain.factor:.2f} times better: {gain.how}" if gain else f"not predicted: {one.no_gain}"
         )
+        output.line(f"{place}. {rule.name}: {one.verdict}")
+        output.line(f"   evidence: {'; '.join(map(written, one.facts))}")
+        output.line(f"   change:   {one.change}")
+        output.line(f"   gain:     {predicted}")
         output.line()
-    if verdict.silent:
+    if found.silent:
         output.line("Not judged:")
-    for one in verdict.silent:
-        output.line(f"- {one.rule.name} ({one.rule.doc}): {one.reason}")
+    for silent in found.silent:
+        output.line(f"- {silent.rule.name} ({silent.rule.doc}): {silent.reason}")
 
 
-def _print_shares(output: Output, verdict: Verdict) -> None:
-    from mlharness.explaining.rules.rule import duration, percent
-    from mlharness.explaining.shares import PARTS
-
-    shares, little = verdict.shares, verdict.little
+def _print_shares(output: Output, found: Verdict) -> None:
+    shares, little, preprocess = found.shares, found.little, found.evidence.preprocess_ns
     if shares is not None:
         rows = [[_PARTS[part], percent(shares[part])] for part in PARTS if shares[part] > 0]
-        if verdict.evidence.preprocess_ns:
-            rows.append(["preprocess", f"0 %: before the test, {duration(verdict.evidence.preprocess_ns)} in all"])
+        if preprocess:
+            rows.append(["preprocess", f"0 %: before the test, {duration(preprocess)} in all"])
         output.table((f"SHARE OF {shares.of.upper()}", ""), rows)
         output.line()
     if little is not None:
-        output.line(_little(little.expected, little.counted, little.holds) + (
-            f"{little.in_service:.2f} batches in hand on average, of {little.instances} "
-            f"{'instance' if little.instances == 1 else 'instances'}."
-        ))  # fmt: skip
+        instances = f"{little.instances} {'instance' if little.instances == 1 else 'instances'}"
+        in_hand = f"{little.in_service:.2f} batches in hand on average, of {instances}."
+        output.line(_little(little.expected, little.counted, little.holds) + in_hand)
     output.line()
 
 
