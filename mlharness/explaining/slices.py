@@ -13,6 +13,19 @@ from mlharness.trace.spans import Integers
 
 RUNNING, PREEMPTED, BLOCKED = "running", "preempted", "blocked"
 KINDS = (RUNNING, PREEMPTED, BLOCKED)
+_FAR = 1 << 62
+"""Nanoseconds that no clock shows."""
+
+
+def union(intervals: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same stretches of time, in order and without overlap."""
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(intervals):
+        if found and start <= found[-1][1]:
+            found[-1] = found[-1][0], max(found[-1][1], end)
+        else:
+            found.append((start, end))
+    return found
 
 
 @dataclass(frozen=True)
@@ -26,6 +39,35 @@ class Line:
         """How many nanoseconds of each stretch lie in the slices, float64 [m]."""
         return np.asarray(self._before(ends) - self._before(starts), np.float64)
 
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """Start and end of each."""
+        return list(zip(self.starts.tolist(), self.ends.tolist(), strict=True))
+
+    @property
+    def total(self) -> int:
+        """The sum of the slices' lengths, nanoseconds."""
+        return int((self.ends - self.starts).sum())
+
+    def both(self, other: Line) -> Line:
+        """The time that lies in slices of both."""
+        found, mine, theirs = [], 0, 0
+        a, b = self.pairs, other.pairs
+        while mine < len(a) and theirs < len(b):
+            start, end = max(a[mine][0], b[theirs][0]), min(a[mine][1], b[theirs][1])
+            if end > start:
+                found.append((start, end))
+            if a[mine][1] < b[theirs][1]:
+                mine += 1
+            else:
+                theirs += 1
+        return line_of(found)
+
+    def without(self, other: Line) -> Line:
+        """The time that lies in slices of this one only."""
+        edges = [-_FAR, *np.stack((other.starts, other.ends), axis=1).ravel().tolist(), _FAR]
+        return self.both(line_of(list(zip(edges[::2], edges[1::2], strict=True))))
+
     def _before(self, moments: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Nanoseconds of slices that lie before each moment."""
         moments = np.asarray(moments, np.int64)
@@ -36,6 +78,12 @@ class Line:
         last = np.maximum(begun - 1, 0)
         beyond = np.where(begun > 0, np.maximum(self.ends[last] - moments, 0), 0)
         return np.asarray(done[begun] - beyond, np.float64)
+
+
+def line_of(stretches: Sequence[tuple[int, int]]) -> Line:
+    """A line of any stretches of time; those that touch or overlap become one."""
+    pairs = np.array(union(stretches), np.int64).reshape(-1, 2)
+    return Line(pairs[:, 0], pairs[:, 1])
 
 
 NOTHING = Line(np.empty(0, np.int64), np.empty(0, np.int64))
@@ -87,17 +135,6 @@ def read_slices(database: Any) -> Slices:
     kinds = ", ".join(f"'{kind}'" for kind in KINDS)
     query = f"SELECT thread, kind, start_ns, duration_ns FROM spans WHERE level = 'system' AND kind IN ({kinds})"  # noqa: S608  # constants
     return Slices(database.execute(f"{query} ORDER BY start_ns").fetchall())
-
-
-def union(intervals: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The same stretches of time, in order and without overlap."""
-    found: list[tuple[int, int]] = []
-    for start, end in sorted(intervals):
-        if found and start <= found[-1][1]:
-            found[-1] = found[-1][0], max(found[-1][1], end)
-        else:
-            found.append((start, end))
-    return found
 
 
 def without(stretch: tuple[int, int], others: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from mlharness.explaining.calls import Calls
 from mlharness.explaining.evidence import Evidence
 from mlharness.explaining.rules.rule import Fact, Finding, Gain, Rule, Unsaid, duration, percent, speed_of
-from mlharness.explaining.slices import BLOCKED, PREEMPTED, RUNNING, Line, Slices, union
+from mlharness.explaining.slices import BLOCKED, PREEMPTED, RUNNING, Line, Slices, line_of
 from mlharness.explaining.threads import Thread
+
+Mask = npt.NDArray[np.bool_]
 
 WORTH = 0.05
 TAIL_NS = 200_000
@@ -62,38 +65,42 @@ def judge(evidence: Evidence) -> Finding | Unsaid | None:
 
 
 def waits_of(calls: Calls, slices: Slices, threads: tuple[Thread, ...]) -> Waits:
-    """The sums. Outside predict a worker has nothing to wait for but the interpreter, and a core.
+    """The sums. A worker waits for the interpreter that is blocked while another one is in Python and is not.
 
-    What the kernel counts as a delay beyond preemption is the wait for a core after waking, and is taken off.
+    It is then in Python itself, or at the end of a call of the model. What the kernel counts as a delay beyond
+    preemption is the wait for a core after waking, and is taken off.
     """
-    python = [(calls.start, calls.predict), (calls.predicted, calls.end)]
-    blocked = sum(float(slices.sums(BLOCKED, calls.thread, *part).sum()) for part in python)
-    running = sum(float(slices.sums(RUNNING, calls.thread, *part).sum()) for part in python)
-    tails = sum(_tails(calls, slices, int(thread)) for thread in np.unique(calls.thread))
+    workers = np.unique(calls.thread).tolist()
+    python = {worker: _python(calls, calls.thread == worker) for worker in workers}
+    holding = {worker: python[worker].without(slices.of(worker, BLOCKED)) for worker in workers}
+    waiting = running = 0
+    for worker in workers:
+        others = line_of([pair for other in workers if other != worker for pair in holding[other].pairs])
+        here = slices.of(worker, BLOCKED).both(python[worker])
+        waiting += line_of([*here.pairs, *_tails(calls, slices, worker)]).both(others).total
+        running += slices.of(worker, RUNNING).both(python[worker]).total
     preempted = float(slices.sums(PREEMPTED, calls.thread, calls.start, calls.end).sum())
-    waking = min(blocked + tails, _wake_delays(calls, slices, threads))
-    return Waits(blocked + tails - waking, running, float(calls.whole_ns.sum()) - preempted - waking)
+    waking = min(float(waiting), _wake_delays(calls, slices, threads))
+    return Waits(waiting - waking, running, float(calls.whole_ns.sum()) - preempted - waking)
 
 
-def _tails(calls: Calls, slices: Slices, thread: int) -> float:
-    """Of one worker: the last wait of each call of the model, as far as others were in Python meanwhile."""
+def _python(calls: Calls, mine: Mask) -> Line:
+    """When a worker was in Python: before and after each call of the model."""
+    starts = np.concatenate((calls.start[mine], calls.predicted[mine])).tolist()
+    ends = np.concatenate((calls.predict[mine], calls.end[mine])).tolist()
+    return line_of(list(zip(starts, ends, strict=True)))
+
+
+def _tails(calls: Calls, slices: Slices, thread: int) -> list[tuple[int, int]]:
+    """Of one worker: the last wait of each call of the model that ended right before the call did."""
     mine, line = calls.thread == thread, slices.of(thread, BLOCKED)
     if not len(line.starts):
-        return 0.0
+        return []
     predict, predicted = calls.predict[mine], calls.predicted[mine]
     last = np.searchsorted(line.ends, predicted, side="right") - 1
     starts, ends = line.starts[np.maximum(last, 0)], line.ends[np.maximum(last, 0)]
     found = (last >= 0) & (predicted - ends < TAIL_NS) & (starts >= predict)
-    return float(_others(calls, mine).within(starts[found], ends[found]).sum())
-
-
-def _others(calls: Calls, mine: np.typing.NDArray[np.bool_]) -> Line:
-    """When any other worker was in Python."""
-    others = ~mine
-    starts = np.concatenate((calls.start[others], calls.predicted[others])).tolist()
-    ends = np.concatenate((calls.predict[others], calls.end[others])).tolist()
-    busy = np.array(union(list(zip(starts, ends, strict=True))), np.int64).reshape(-1, 2)
-    return Line(busy[:, 0], busy[:, 1])
+    return list(zip(starts[found].tolist(), ends[found].tolist(), strict=True))
 
 
 def _wake_delays(calls: Calls, slices: Slices, threads: tuple[Thread, ...]) -> float:

@@ -140,35 +140,64 @@ def test_short_postprocessing() -> None:
 # -- interpreter --
 
 
-def held(waiting: int, calls_of: Callable[[int], Any] = lambda waiting: None, delay: int = 0) -> Evidence:
-    """Two workers whose postprocessing lasts 2 ms and as long as they wait for each other."""
-    calls = some_calls(10, 2, postprocess=2 * MS + waiting)
-    rows = []
-    for thread, predicted, end, start in zip(calls.thread, calls.predicted, calls.end, calls.start, strict=True):
-        rows += [(thread, RUNNING, start, predicted - start), (thread, BLOCKED, predicted, waiting),
-                 (thread, RUNNING, predicted + waiting, end - predicted - waiting)]  # fmt: skip
-    slices = Slices(sorted(((int(a), b, int(c), int(d)) for a, b, c, d in rows if d), key=lambda row: row[2]))
-    threads = tuple(Thread(THREAD + n, f"instance-{n}", calls.window_ns, 0, delay) for n in range(2))
-    return some_evidence(calls=calls, slices=slices, threads=threads)
+def watched(postprocess: Callable[[int, int], list[tuple[str, int, int]]], delay: int = 0) -> Evidence:
+    """Two workers at the same steps, 16 ms a batch; ``postprocess`` gives the slices of its 8 ms: kind, start, length.
+
+    ``delay`` is what each worker waited for a core in all.
+    """
+    calls = some_calls(10, 2, postprocess=8 * MS)
+    rows: list[tuple[int, str, int, int]] = []
+    for thread, start, predicted, completing, instance in zip(
+        calls.thread.tolist(), calls.start.tolist(), calls.predicted.tolist(), calls.completing.tolist(),
+        calls.instance.tolist(), strict=True,
+    ):  # fmt: skip
+        rows.append((thread, RUNNING, start, predicted - start))
+        rows += [(thread, kind, predicted + at, length) for kind, at, length in postprocess(instance, 8 * MS)]
+        rows.append((thread, RUNNING, completing, MS))
+    threads = tuple(Thread(THREAD + number, f"instance-{number}", calls.window_ns, 0, delay) for number in range(2))
+    return some_evidence(calls=calls, slices=Slices(sorted(rows, key=lambda row: row[2])), threads=threads)
+
+
+def in_turns(instance: int, length: int) -> list[tuple[str, int, int]]:
+    """One runs for a millisecond while the other is blocked."""
+    return [
+        (RUNNING if (at // MS) % 2 == instance else BLOCKED, at, MS)
+        for at in range(0, length, MS)
+    ]  # fmt: skip
+
+
+def asleep(instance: int, length: int) -> list[tuple[str, int, int]]:
+    """Neither runs."""
+    return [(BLOCKED, 0, length)]
+
+
+def side_by_side(instance: int, length: int) -> list[tuple[str, int, int]]:
+    """Both run, as what releases the interpreter does."""
+    return [(RUNNING, 0, length)]
 
 
 def test_workers_that_wait_for_the_interpreter() -> None:
-    found = finds("interpreter", held(4 * MS))
-    # 10 ms of work, 4 ms of waiting; 4 ms of Python in each of two workers' 14 ms
-    assert found.weight == pytest.approx(4 / 14)
+    found = finds("interpreter", watched(in_turns))
+    # of 16 ms a worker waits for 4 ms, and runs Python for 6 ms
+    assert found.weight == pytest.approx(4 / 16)
     assert fact(found, "mean wait of a batch") == 4 * MS
-    assert fact(found, "share of time in which some worker runs Python") == pytest.approx(8 / 14)
-    assert gain(found) == pytest.approx(14 / 10)
+    assert fact(found, "share of time in which some worker runs Python") == pytest.approx(12 / 16)
+    assert gain(found) == pytest.approx(16 / 12)
     assert "--instances 1 --threads 2" in found.change
+
+
+@pytest.mark.parametrize("postprocess", [asleep, side_by_side])
+def test_what_holds_no_interpreter_is_not_taken_for_it(postprocess: Callable[..., Any]) -> None:
+    assert RULE["interpreter"](watched(postprocess)) is None
 
 
 def test_the_wait_for_a_core_is_not_the_interpreters() -> None:
     # of each worker's 40 ms, the kernel says that 30 ms were for a core
-    found = finds("interpreter", held(4 * MS, delay=30 * MS))
+    found = finds("interpreter", watched(in_turns, delay=30 * MS))
     assert fact(found, "mean wait of a batch") == 1 * MS
-    assert fact(found, "share of a batch's time waiting for the interpreter") == pytest.approx(1 / 11)
-    assert found.weight == pytest.approx(1 / 14)
-    assert RULE["interpreter"](held(4 * MS, delay=40 * MS)) is None
+    assert fact(found, "share of a batch's time waiting for the interpreter") == pytest.approx(1 / 13)
+    assert found.weight == pytest.approx(1 / 16)
+    assert RULE["interpreter"](watched(in_turns, delay=40 * MS)) is None
 
 
 def test_the_end_of_predict_waits_too() -> None:
@@ -189,7 +218,6 @@ def test_the_end_of_predict_waits_too() -> None:
 
 def test_one_worker_waits_for_nobody() -> None:
     assert RULE["interpreter"](some_evidence(calls=some_calls(instances=1))) is None
-    assert RULE["interpreter"](held(100_000)) is None
 
 
 def test_sums_alone_do_not_show_who_held_the_interpreter() -> None:

@@ -35,6 +35,14 @@ def test_the_time_within_slices_is_what_counting_gives(pairs: list[tuple[int, in
     assert line.within([start], [end]).tolist() == [len(inside & set(range(start, end)))]
 
 
+@given(gaps, gaps)
+def test_what_lies_in_both_lines_and_in_one_only(one: list[tuple[int, int]], two: list[tuple[int, int]]) -> None:
+    first, second = line_of(one), line_of(two)
+    assert moments(first.both(second).pairs) == moments(first.pairs) & moments(second.pairs)
+    assert moments(first.without(second).pairs) == moments(first.pairs) - moments(second.pairs)
+    assert first.total == len(moments(first.pairs))
+
+
 @given(stretches)
 def test_a_union_holds_the_same_moments_and_does_not_overlap(found: list[tuple[int, int]]) -> None:
     pairs = [(start, start + length) for start, length in found]
