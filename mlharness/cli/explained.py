@@ -10,7 +10,7 @@ from rich.tree import Tree
 
 from mlharness.cli.output import Output, printable
 from mlharness.explaining import queries, verdict
-from mlharness.explaining.queries import Choice, Compared, Comparison, aligned
+from mlharness.explaining.queries import Choice, Compared, Comparison, Extra, aligned
 from mlharness.explaining.rules.rule import duration, percent
 from mlharness.explaining.shares import PARTS
 from mlharness.explaining.trees import Node
@@ -57,11 +57,16 @@ def _print_query(output: Output, found: Comparison, one: Compared) -> None:
     output.line(f"{found.unit} {one.number}: {took}, {extra} against the median {found.unit}")
     least = SHOWN * abs(one.extra_ns)
     extras = [extra for extra in one.extras if abs(extra.ns) >= least][:MOST_EXTRAS]
-    rows = [[_signed(extra.ns), _WHY[extra.why] if extra.ns > 0 or extra.why != "own" else "took less itself",
-             " > ".join(extra.path[1:] or extra.path)] for extra in extras]  # fmt: skip
+    rows = [[_signed(extra.ns), _why(extra), " > ".join(extra.path[1:] or extra.path)] for extra in extras]
     if rows:
         output.table(("EXTRA", "WHY", "WHERE"), rows)
     output.console().print(_tree(one.tree, one.median, one.tree.duration, one.extra_ns))
+
+
+def _why(extra: Extra) -> str:
+    if extra.ns > 0:
+        return _WHY[extra.why]
+    return "took less itself" if extra.why == "own" else f"{_WHY[extra.why]}, in the median"
 
 
 def _tree(node: Node, other: Node | None, whole: int, extra: int) -> Tree:

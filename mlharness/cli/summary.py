@@ -123,7 +123,8 @@ def traced(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     told += [f"{name}: {about['state']} ({'; '.join(about['reasons'])})" for name, about in levels.items()
              if about["state"] != "recorded"]  # fmt: skip
     if slowdown:
-        told.append(f"the traced run was slower by {slowdown['percent']:.1f} %; the figure is of the one before it")
+        how = "slower" if slowdown["percent"] >= 0 else "faster"
+        told.append(f"the traced run was {how} by {abs(slowdown['percent']):.1f} %; the figure is of the one before it")
     yield "trace", "\n".join(told)
     if found.get("leveled"):
         yield "levels", "\n".join(map(level_cost, found["leveled"]["sets"][1:]))

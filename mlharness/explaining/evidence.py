@@ -43,6 +43,8 @@ class Figures:
     mean_latency_ns: float | None = None
     predict_ns: float | None = None
     """Of one call of the model, by the workers' own clocks."""
+    harness_ns: float | None = None
+    """mlharness's own time for one batch, also after its samples were completed."""
 
 
 @dataclass(frozen=True)
@@ -126,11 +128,14 @@ def figures_of(result: Mapping[str, Any]) -> Figures:
     if not seconds or not latency:
         return Figures()
     harness, samples, queries = result["harness"], result["samples"], result["queries"]
-    predict, size = harness.get("predict_us_per_query"), harness.get("samples_per_batch")
-    if predict is not None and size:  # of Offline a sample's
-        batches = samples / size
-        predict *= 1e3 * (samples if result["scenario"] == "Offline" else queries) / batches
-    return Figures(samples / seconds, queries / seconds, latency["mean"], predict)
+    size = harness.get("samples_per_batch")
+    if not size:
+        return Figures(samples / seconds, queries / seconds, latency["mean"])
+    each = 1e3 * size * (1 if result["scenario"] == "Offline" else queries / samples)  # Offline they are a sample's
+    return Figures(
+        samples / seconds, queries / seconds, latency["mean"],
+        each * harness["predict_us_per_query"], each * harness["us_per_query"],
+    )  # fmt: skip
 
 
 def missing_levels(levels: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

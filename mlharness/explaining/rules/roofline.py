@@ -7,6 +7,8 @@ from mlharness.explaining.rules.rule import Fact, Finding, Gain, Rule, Unsaid, a
 from mlharness.explaining.shares import PREDICT, shares_of
 from mlharness.explaining.work import least_ns
 
+BEYOND = 1.05
+"""Layers that are faster than the roof by more than this show that it is none."""
 NEAR = 0.6
 """From this share of the roof on, only less work makes a layer faster."""
 
@@ -20,6 +22,11 @@ def judge(evidence: Evidence) -> Finding | Unsaid | None:
     spent = sum(one.ns for one in work)
     flops, moved = sum(one.flops for one in work), sum(one.bytes for one in work)
     least = sum(least_ns(one, peaks) for one in work)
+    if least > BEYOND * spent:
+        return Unsaid(
+            f"the layers exceed the host's peaks by {percent(least / spent - 1)}, so that those were measured while it "
+            "was busy: remove the folder peaks in the cache, and ask again when it is not"
+        )
     compute = sum(one.ns for one in work if one.intensity >= peaks.ridge) / spent
     bound = "compute" if compute >= 0.5 else "memory"
     reached = min(1.0, least / spent)

@@ -62,7 +62,18 @@ def test_queries_that_wait() -> None:
 
 def test_idle_cores_are_the_first_remedy_for_a_queue() -> None:
     evidence = some_evidence(replace(SERVER, cores=4), some_calls(between=10 * MS), waited=10 * MS)
-    assert finds("queue", evidence).change.startswith("--instances 4:")
+    found = finds("queue", evidence)
+    assert found.change.startswith("--instances 4:")
+    busy = fact(found, "time in which an instance has a batch in hand")
+    assert gain(found) == pytest.approx(1 / (0.5 + 0.5 * wait(busy / 2, 4) / wait(busy, 2)))
+
+
+def test_workers_that_cannot_keep_up() -> None:
+    found = finds("queue", some_evidence(SERVER, waited=30 * MS))
+    assert "they cannot keep up" in found.verdict
+    assert found.change.startswith("--target-qps 160, 80 % of what the workers can do")  # 2 / 10 ms
+    assert found.gain is None
+    assert "has no mean wait" in found.no_gain
 
 
 def test_the_formula_of_the_wait_is_that_of_one_server() -> None:
@@ -101,6 +112,15 @@ def test_without_layers_the_harness_alone_can_be_too_much() -> None:
     found = finds("batch", some_evidence(calls=some_calls(predict=1 * MS)))
     assert found.weight == pytest.approx(2 / 5)
     assert gain(found) == pytest.approx(5 / (3 + 2 / 8))
+
+
+def test_what_comes_after_a_batch_delays_the_next() -> None:
+    found = finds("batch", some_evidence(calls=some_calls(predict=1 * MS, between=3 * MS)))
+    assert fact(found, "cost of a call, whatever its size") == 5 * MS
+    measured = some_evidence(
+        calls=some_calls(predict=1 * MS, between=3 * MS), figures=Figures(1.0, 1.0, 1.0, 1 * MS, 4 * MS)
+    )
+    assert fact(finds("batch", measured), "cost of a call, whatever its size") == 4 * MS
 
 
 def test_batches_of_several_sizes_show_it_by_themselves() -> None:
@@ -269,6 +289,12 @@ def test_memory_bound_layers_near_the_roof() -> None:
     assert found.verdict.startswith("The layers are memory-bound")
     assert fact(found, "share of the roof that is reached") == pytest.approx(0.8)
     assert found.change.startswith("Fewer bytes")
+
+
+def test_peaks_that_the_layers_exceed_are_no_peaks() -> None:
+    answer = RULE["roofline"](roofline_of(Work("conv", 1 * MS, 0.2e9, 1e6)))
+    assert isinstance(answer, Unsaid)
+    assert "exceed the host's peaks by 100 %" in answer.reason
 
 
 def test_without_peaks_there_is_no_roof() -> None:
