@@ -14,6 +14,7 @@ from mlharness import rundir, supervise
 from mlharness.environments.choosing import record_of
 from mlharness.errors import RunError, UserError
 from mlharness.floor import null_floor_us
+from mlharness.leveled import Experiment
 from mlharness.likeness import compare
 from mlharness.measuring import Measured, measure
 from mlharness.monitor import Monitor
@@ -226,10 +227,14 @@ def trace(run: Run) -> None:
     if choices.trace:
         found, wish = run.findings, TraceWish(choices.trace, choices.trace_every, choices.trace_first)
         sized = found.tests[0].calibration if found.tests else None
-        watch = replace(run.watch("traced: "), said=lambda message: None)
-        found.trace = trace_run(
-            plan_as_measured(run), wish, run.directory, watch, run.runner_log, sized, found.performance
-        )
+        plan, log = plan_as_measured(run), run.runner_log
+
+        def watch(prefix: str) -> Watch:
+            return replace(run.watch(prefix), said=lambda message: None)
+
+        found.trace = trace_run(plan, wish, run.directory, watch("traced: "), log, sized, found.performance)
+        if choices.leveled:
+            found.trace["leveled"] = Experiment(plan, wish, run.directory, watch, log, sized).run()
 
 
 def plan_as_measured(run: Run) -> RunPlan:

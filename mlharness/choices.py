@@ -45,3 +45,4 @@ class Choices:
     trace: tuple[str, ...] = ()
     trace_every: int = 1
     trace_first: int = 0
+    leveled: bool = False

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from mlharness.cores import cgroup_folders
 from mlharness.gpu import Gpu
@@ -201,6 +201,24 @@ def write_csv(path: Path, samples: Iterable[Sample]) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def read_csv(path: Path) -> list[Sample]:
+    """What :func:`write_csv` wrote; nothing when there is no such file. Raises ValueError for a damaged one."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    try:
+        return [Sample(**{name: _read(name, value) for name, value in row.items()}) for row in rows]
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"{path.name} has other columns") from error
+
+
+def _read(name: str, value: str) -> Any:
+    if name == "phase":
+        return value
+    return float(value) if value else None
 
 
 def _rounded(value: T) -> T | float:

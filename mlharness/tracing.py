@@ -175,18 +175,29 @@ def _under(table: SpanTable, level: int, above: int) -> npt.NDArray[np.bool_]:
 
 def slowdown(untraced: Measured | None, traced: Measured | None, scenario: str) -> dict[str, Any] | None:
     """By how much tracing slowed the test: samples a second of Offline, else the median latency in nanoseconds."""
-    if untraced is None or traced is None:
-        return None
-    if scenario == "Offline":
-        name = "result_samples_per_second"
-        before, after = untraced.log.values.get(name), traced.log.values.get(name)
-    else:
-        name = "p50"
-        before, after = untraced.log.latencies(scenario).get(name), traced.log.latencies(scenario).get(name)
+    name = speed_name(scenario)
+    before, after = speed(untraced, scenario), speed(traced, scenario)
     if not before or not after:
         return None
-    change = before / after if scenario == "Offline" else after / before
-    return {"figure": name, "untraced": before, "traced": after, "percent": 100 * (change - 1)}
+    return {"figure": name, "untraced": before, "traced": after, "percent": 100 * (slower(before, after, scenario) - 1)}
+
+
+def speed_name(scenario: str) -> str:
+    """The figure by which a short test is held against another."""
+    return "result_samples_per_second" if scenario == "Offline" else "p50"
+
+
+def speed(measured: Measured | None, scenario: str) -> float | None:
+    """That figure of a test: samples a second, or the median latency in nanoseconds; None when there is none."""
+    if measured is None:
+        return None
+    known = measured.log.values if scenario == "Offline" else measured.log.latencies(scenario)
+    return known.get(speed_name(scenario)) or None
+
+
+def slower(before: float, after: float, scenario: str) -> float:
+    """How many times as slow the second test was, by that figure of both."""
+    return before / after if scenario == "Offline" else after / before
 
 
 def describe_levels(levels: Sequence[str], document: Mapping[str, Any], framework: str) -> dict[str, dict[str, Any]]:

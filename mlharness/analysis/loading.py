@@ -18,7 +18,7 @@ from mlharness.analysis.placing import Placed, place
 from mlharness.analysis.traced import BatchSize, Kernel, Layer, Part, Traced
 from mlharness.errors import UserError
 from mlharness.rundir import RESULT
-from mlharness.trace.parquet import open_trace
+from mlharness.trace.parquet import SPANS, open_trace, spans_for
 
 P = TypeVar("P", bound=Part)
 TRIMMED = 0.2
@@ -96,10 +96,10 @@ def trace_of(run: Path, announce: Callable[[str], None] = lambda text: None) -> 
     """
     result = read_result(run)
     with analysed(run) as (database, placed):
-        batches = [BatchSize(*row) for row in database.execute(_BATCHES).fetchall()]
-        layers = in_order(_parts(database, "layers", Layer))
+        batches, layers = _batches(database), in_order(_parts(database, "layers", Layer))
         kernels = _parts(database, "kernels", Kernel)
         layers_share, kernels_share = (_covered(database, kernel) for kernel in (False, True))
+    batches, layers = _undisturbed(run, batches, layers)
     missing = _missing(result, bool(batches), {"layers": bool(layers), "kernels": bool(kernels)})
     return Traced(
         result=result,
@@ -114,11 +114,28 @@ def trace_of(run: Path, announce: Callable[[str], None] = lambda text: None) -> 
     )
 
 
+def _undisturbed(run: Path, batches: list[BatchSize], layers: list[Layer]) -> tuple[list[BatchSize], list[Layer]]:
+    """The same with the times of runs without deeper levels, where ``--leveled`` made such; as in XSP."""
+    if spans_for(run, "model") != run / SPANS:
+        with analysed(run, "model") as (database, _):
+            batches = _batches(database) or batches
+    if spans_for(run, "framework") != run / SPANS:
+        with analysed(run, "framework") as (database, _):
+            found = in_order(_parts(database, "layers", Layer))
+        if _names(found) == _names(layers):  # by their places kernels know their layers
+            layers = found
+    return batches, layers
+
+
+def _names(layers: list[Layer]) -> list[tuple[str, str]]:
+    return [(layer.name, layer.kind) for layer in layers]
+
+
 @contextmanager
-def analysed(run: Path) -> Iterator[tuple[Any, Placed]]:
+def analysed(run: Path, level: str = "") -> Iterator[tuple[Any, Placed]]:
     """A database with ``spans`` and ``telemetry``, and with what is made of them: ``calls`` of the model, ``layers``
-    and ``kernels``. Raises UserError when the run has no trace."""
-    with open_trace(run) as database:
+    and ``kernels``. ``level`` is :func:`open_trace`'s. Raises UserError when the run has no trace."""
+    with open_trace(run, level) as database:
         placed = place(database)
         columns = {"id": placed.id, "call": placed.call, "layer": placed.layer, "kernel": placed.kernel}
         database.register("placed", columns)
@@ -138,6 +155,10 @@ def read_result(run: Path) -> dict[str, Any]:
     if not isinstance(result, dict) or "model" not in result:
         raise UserError(f"{run / RESULT} is not the result of a run")
     return result
+
+
+def _batches(database: Any) -> list[BatchSize]:
+    return [BatchSize(*row) for row in database.execute(_BATCHES).fetchall()]
 
 
 def _parts(database: Any, table: str, form: type[P]) -> list[P]:

@@ -36,10 +36,25 @@ def complete_analyses(context: click.Context, parameter: click.Parameter, incomp
 @run_argument
 @click.argument("names", metavar="[ANALYSIS]...", nargs=-1, shell_complete=complete_analyses)
 @click.option("--sql", metavar="QUERY", help="Answer a question about the tables spans, telemetry, calls, layers ...")
+@click.option("--slowest", type=click.IntRange(1, 1000), metavar="N", help="The N slowest queries against the median.")
+@click.option("--percentile", type=click.FloatRange(0, 100), metavar="P", help="The query at this percentile, too.")
+@click.option("--query", "numbers", type=click.IntRange(0), multiple=True, metavar="ID", help="This query; repeatable.")
+@click.option("--explain", is_flag=True, help="A verdict in words, with evidence, and what to change.")
 @click.option("--top", type=click.IntRange(1), metavar="N", help="Only the N rows with the largest figure.")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="How to print: table (default), json or csv.")
 @output_options
-def command(run: str, names: Sequence[str], sql: str | None, top: int | None, form: str | None, output: Output) -> None:
+def command(
+    run: str,
+    names: Sequence[str],
+    sql: str | None,
+    slowest: int | None,
+    percentile: float | None,
+    numbers: tuple[int, ...],
+    explain: bool,
+    top: int | None,
+    form: str | None,
+    output: Output,
+) -> None:
     """Say where the time of a traced RUN goes.
 
     ANALYSIS is one of XSP's, by number or name: A1 or model-information ... A15 or kernels-by-model. Without any, the
@@ -49,10 +64,36 @@ def command(run: str, names: Sequence[str], sql: str | None, top: int | None, fo
     if output.json and form == "csv":
         raise UserError("--json and --format csv are two formats", "Leave one of them out.")
     directory = known_runs(output).find(run).files()
-    if sql is not None:
+    queries = slowest is not None or percentile is not None or bool(numbers)
+    if queries or explain:
+        _check_alone(explain, queries, names, sql, form)
+        _explain(directory, (slowest, percentile, numbers) if queries else None, output)
+    elif sql is not None:
         _answer(directory, sql, names, form, output)
     else:
         _analyse(directory, names, top, form, output)
+
+
+def _check_alone(explain: bool, queries: bool, names: Sequence[str], sql: str | None, form: str | None) -> None:
+    """Raise UserError when single queries, or a verdict, are asked for together with something else."""
+    what = "--explain" if explain else "--slowest, --percentile and --query"
+    other = ("--slowest, --percentile and --query" if explain and queries else
+             f"the analysis {names[0]!r}" if names else "--sql" if sql is not None else "")  # fmt: skip
+    if other:
+        raise UserError(f"{what} and {other} are two questions", "Ask one after the other.")
+    if form == "csv":
+        raise UserError(f"{what}: there is no table for --format csv", "Use --json.")
+
+
+def _explain(directory: Path, chosen: tuple[int | None, float | None, tuple[int, ...]] | None, output: Output) -> None:
+    from mlharness.cli.explained import show_queries, show_verdict
+    from mlharness.explaining.queries import Choice
+
+    if chosen is None:
+        show_verdict(output, directory)
+    else:
+        slowest, percentile, numbers = chosen
+        show_queries(output, directory, Choice(slowest or 0, percentile, numbers))
 
 
 def _analyse(directory: Path, names: Sequence[str], top: int | None, form: str | None, output: Output) -> None:

@@ -84,6 +84,11 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         help="Trace a second, shorter run: levels joined by commas, or full.",
     ),
     click.option("--trace-sample", metavar="N", help="Keep every Nth query of the trace; first:N the first N."),
+    click.option(
+        "--leveled",
+        is_flag=True,
+        help="With --trace: five more rounds, level by level, for the cost of each.",
+    ),
     click.option("--label", "labels", metavar="K=V", multiple=True, help="Note on the result; can be repeated."),
     click.option(
         "--option",
@@ -153,13 +158,15 @@ def _choices(
     stall_timeout: float | None,
     trace: str | None,
     trace_sample: str | None,
+    leveled: bool,
     **same: Any,
 ) -> Choices:
     from mlharness.choices import Choices
     from mlharness.trace.levels import parse_levels, parse_sample
 
     every, first = parse_sample(trace_sample)
-
+    if leveled and not trace:
+        raise UserError("--leveled: there is no level to measure", "Say which: --trace full --leveled.")
     return Choices(
         labels=dict(split_label(text) for text in labels),
         options=tuple(options),
@@ -170,6 +177,7 @@ def _choices(
         trace=parse_levels(trace) if trace else (),
         trace_every=every,
         trace_first=first,
+        leveled=leveled,
         **same,
     )
 

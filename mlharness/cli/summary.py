@@ -67,6 +67,8 @@ def rows(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "harness", harness(result)
     if result["quality"]:
         yield "quality", quality(result["quality"])
+    if result["trace"]:
+        yield from traced(result["trace"])
     yield "set up", setup(result)
 
 
@@ -109,6 +111,42 @@ def quality(found: Mapping[str, Any]) -> str:
     reasons = "; ".join(found["reasons"])
     text = f"{found['grade']}: {reasons}" if reasons else str(found["grade"])
     return f"{text}; disturbed: {stretches}" if stretches else text
+
+
+def traced(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What was traced and what was not, and why; what tracing cost."""
+    levels = found["levels"]
+    recorded = [f"{name} {about['spans']:,}" for name, about in levels.items() if about["state"] == "recorded"]
+    slowdown = found["slowdown"]
+    told = [found["failure"]] if found["failure"] else []
+    told += [f"spans: {', '.join(recorded)}"] if recorded else []
+    told += [f"{name}: {about['state']} ({'; '.join(about['reasons'])})" for name, about in levels.items()
+             if about["state"] != "recorded"]  # fmt: skip
+    if slowdown:
+        how = "slower" if slowdown["percent"] >= 0 else "faster"
+        told.append(f"the traced run was {how} by {abs(slowdown['percent']):.1f} %; the figure is of the one before it")
+    yield "trace", "\n".join(told)
+    if found.get("leveled"):
+        yield "levels", "\n".join(map(level_cost, found["leveled"]["sets"][1:]))
+
+
+def level_cost(found: Mapping[str, Any]) -> str:
+    """What a level, and those further out, cost together, and what it adds to them."""
+    name = found["levels"][-1]
+    if found["missing"]:
+        return f"{name}: {found['missing']}"
+    if found["overhead"] is None:
+        return f"{name}: its runs failed"
+    added = f", of which it adds {slower_by(found['added'])}" if found["added"] else ""
+    return f"up to {name}: {slower_by(found['overhead'])}{added}"
+
+
+def slower_by(found: Mapping[str, Any]) -> str:
+    """An overhead with its interval."""
+    if found["interval"] is None:
+        return f"{found['percent']:+.1f} % (one round)"
+    low, high = found["interval"]
+    return f"{found['percent']:+.1f} % (95 % interval {low:+.1f} to {high:+.1f})"
 
 
 def setup(result: Mapping[str, Any]) -> str:

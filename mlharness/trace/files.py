@@ -20,6 +20,11 @@ SOURCES = "sources.json"
 """What became of each tracer, the offset of the clocks before and after, and the runner's phases."""
 
 
+def level_folder(run: Path, level: str) -> Path:
+    """Where ``--leveled`` puts the spans of the run in which this level was the deepest."""
+    return run / FOLDER / f"level-{level}"
+
+
 def write_document(path: Path, document: Any) -> None:
     """A JSON file, whole or not at all."""
     part = path.with_name(f".{path.name}.part")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlharness.errors import UserError
+from mlharness.trace.files import level_folder
 from mlharness.trace.levels import LEVELS
 from mlharness.trace.parentage import PARENTAGE
 from mlharness.trace.spans import SpanTable
@@ -59,17 +60,30 @@ def write_readings(path: Path, rows: Iterable[tuple[str, str, str, int, float]])
         _write(database, "SELECT * FROM readings", path)
 
 
+def spans_for(run: Path, level: str) -> Path:
+    """The spans from which times of a level are taken: those of a run without deeper levels, which would slow it.
+
+    ``--leveled`` makes such runs; without it, and for the deepest level, there is only the one trace.
+    """
+    # application and model are recorded by the same means, so that no run has one without the other
+    shallow = level_folder(run, "model" if level == "application" else level) / SPANS
+    return shallow if shallow.is_file() else run / SPANS
+
+
 @contextmanager
-def open_trace(run: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_trace(run: Path, level: str = "") -> Iterator[duckdb.DuckDBPyConnection]:
     """A database with the tables ``spans`` and ``telemetry`` of a run, which may be empty; nothing is written to.
+
+    With a level, ``spans`` are those of :func:`spans_for`.
 
     Raises:
         UserError: the run has no trace.
     """
-    if not (run / SPANS).is_file():
+    spans = spans_for(run, level) if level else run / SPANS
+    if not spans.is_file():
         raise UserError(f"{run.name} has no trace", "Run mlh bench with --trace full.")
     with _database() as database:
-        _view(database, "spans", run / SPANS)
+        _view(database, "spans", spans)
         if (run / TELEMETRY).is_file():
             _view(database, "telemetry", run / TELEMETRY)
         else:

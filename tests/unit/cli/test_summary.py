@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mlharness.cli.output import Output
-from mlharness.cli.summary import accuracy, figure, headline, milliseconds, rows, setup, show_result
+from mlharness.cli.summary import accuracy, figure, headline, level_cost, milliseconds, rows, setup, show_result, traced
 from mlharness.measuring import Measured
 from mlharness.result import Findings, make_result
 from mlharness.system import describe_system
@@ -170,3 +170,48 @@ class TestPrinting:
     def test_every_status_can_be_printed(self, status: str, capsys: pytest.CaptureFixture[str]) -> None:
         show_result(Output(), {**result(performance=done()), "status": status}, RUN)
         assert status.upper() in capsys.readouterr().out
+
+
+LEVEL = {"state": "recorded", "spans": 12_000, "readings": 0, "reasons": []}
+MISSING = {
+    "state": "missing",
+    "spans": 0,
+    "readings": 0,
+    "reasons": ["no performance counters in this virtual machine"],
+}
+
+
+def test_a_trace_says_what_it_has_and_what_not_and_what_it_cost() -> None:
+    found = {
+        "levels": {"model": LEVEL, "hardware": MISSING}, "failure": "",
+        "slowdown": {"figure": "p50", "untraced": 1.0, "traced": 1.2, "percent": 20.0},
+    }  # fmt: skip
+    ((name, text),) = traced(found)
+    assert name == "trace"
+    assert text.splitlines() == [
+        "spans: model 12,000",
+        "hardware: missing (no performance counters in this virtual machine)",
+        "the traced run was slower by 20.0 %; the figure is of the one before it",
+    ]
+
+
+def test_a_trace_that_failed_says_why() -> None:
+    found: dict[str, Any] = {"levels": {}, "failure": "the traced run failed: killed", "slowdown": None}
+    assert next(traced(found)) == ("trace", "the traced run failed: killed")
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({}, "up to model: +1.2 % (95 % interval +0.9 to +1.5), of which it adds +0.5 % (one round)"),
+        ({"missing": "no plugin"}, "model: no plugin"),
+        ({"overhead": None}, "model: its runs failed"),
+    ],
+)
+def test_what_each_level_cost(fields: dict[str, Any], text: str) -> None:
+    known = {
+        "levels": ["application", "model"], "missing": "",
+        "overhead": {"percent": 1.2, "interval": [0.9, 1.5], "rounds": 5},
+        "added": {"percent": 0.5, "interval": None, "rounds": 1},
+    }  # fmt: skip
+    assert level_cost({**known, **fields}) == text
