@@ -111,11 +111,18 @@ class TestParents:
         made = MadeProfile()
         line = made.line(1)
         for name in ("ThreadpoolListener::Record", "ExecutorState::ScheduleReady", "EagerLocalExecute: _EagerConst",
-                     "tf.constant", "TFE_DeleteTensorHandle", "ExecutorPropagateOutputs"):  # fmt: skip
+                     "ValidateInputTypeAndPlacement", "TFE_DeleteTensorHandle", "ExecutorDone"):  # fmt: skip
             made.event(line, name, 0, 5)
+        assert len(spans_of(made)) == 0
+
+    def test_an_array_that_becomes_a_tensor_is_an_operator(self) -> None:
+        made = MadeProfile()
+        line = made.line(1)
+        made.event(line, "tf.constant", 0, 20)
         made.event(line, "EagerExecute", 10, 5, eager_op="_EagerConst", is_func=0)
         table = spans_of(made)
-        assert [table.text("kind", row) for row in range(len(table))] == ["_EagerConst"]
+        assert tree(table) == {"tf.constant": "", "_EagerConst": "tf.constant"}
+        assert [table.text("kind", row) for row in range(len(table))] == ["tf.constant", "_EagerConst"]
 
     def test_what_xla_compiled_has_its_own_names(self) -> None:
         made = MadeProfile()

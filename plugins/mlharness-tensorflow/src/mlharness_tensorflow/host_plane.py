@@ -22,13 +22,13 @@ from mlharness_tensorflow.planes import Plane
 MOST_OPERATORS = 100_000
 """Operators that are read from one profile, in the order of time; further ones are counted. So many take 1.5 s."""
 
-OPERATOR, COMPILED, CALL, ALLOCATION, LAUNCH, GIVES, TAKES = range(7)
-"""The roles of events: an operator; one that XLA compiled; a function or operator that Python calls; memory that an
-operator takes; a call of CUDA; what hands work to other threads, and what takes it there."""
+OPERATOR, COMPILED, INPUT, CALL, ALLOCATION, LAUNCH, GIVES, TAKES = range(8)
+"""The roles of events: an operator; one that XLA compiled; an array that becomes a tensor; a function or operator that
+Python calls; memory that one takes; a call of CUDA; what hands work to another thread, and what takes it there."""
 
 _OPERATOR = re.compile(r"(?P<name>[^:]*):(?P<type>[A-Za-z_][\w>.]*)\Z")
 _FUNCTION = re.compile(r"__(?:inference|forward)_(?P<name>.+?)_\d+\Z")
-_CALLS, _ALLOCATIONS, _CUDA = "EagerExecute", "MemoryAllocation", "cu"
+_CALLS, _INPUTS, _ALLOCATIONS, _CUDA = "EagerExecute", "tf.constant", "MemoryAllocation", "cu"
 _GIVEN, _TAKEN = "_p", "_c"
 """The facts that hold the number of work, where it is handed over and where it is taken."""
 _ALLOCATED = ("region_type", "data_type", "shape", "allocation_bytes")
@@ -128,7 +128,7 @@ class HostPlane:
             assert match is not None, "its role is by its name"
             node.name, node.kind = match["name"] or match["type"], match["type"]
             node.inputs = self._fact(event, "shape") or ""
-        elif role == COMPILED:
+        elif role in (COMPILED, INPUT):
             node.name, node.kind = text, _NUMBER.sub("", text)
         elif role == CALL:
             node.name, node.kind = self._called(event)
@@ -203,6 +203,8 @@ def roles_of(plane: Plane, launches: bool) -> dict[int, int]:
             found[number] = GIVES
         elif name == _CALLS:
             found[number] = CALL
+        elif name == _INPUTS:
+            found[number] = INPUT
         elif name == _ALLOCATIONS:
             found[number] = ALLOCATION
         elif launches and name.startswith(_CUDA) and numbers.get(CORRELATION) in facts:
