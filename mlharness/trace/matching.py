@@ -102,14 +102,17 @@ class Shown:
         return int(kind[row]), int(kind[operator])
 
     def _whole(self, row: int, operator: int) -> tuple[Hashable, Hashable]:
-        """The primitive with its implementation and shape, and the operator with its place in its call."""
+        """The primitive with its implementation and shape, and the operator with its name and its place in its call."""
         table = self._table
         primitive = int(table.kind[row]), int(table.name[row]), int(table.attributes[row])
-        return primitive, (int(table.kind[operator]), int(self._places[operator]))
+        return primitive, (int(table.kind[operator]), int(table.name[operator]), int(self._places[operator]))
 
 
 def _places(bounds: Bounds, enclosed: Enclosed) -> Integers:
-    """The place of each operator among those of its call of the model, in the order in which they begin; else 0."""
+    """The place of each operator among those of its call of the model, in the order in which they begin.
+
+    0 where the call is on another thread: there operators run in no certain order, and have their names.
+    """
     places = np.zeros(len(bounds.start), np.int64)
     for timeline in enclosed.timelines:
         call: dict[int, int] = {-1: -1}
@@ -117,7 +120,7 @@ def _places(bounds: Bounds, enclosed: Enclosed) -> Integers:
         rows = timeline.rows.tolist()
         for row, level, outer in zip(rows, bounds.level[rows].tolist(), enclosed.enclosing[rows].tolist(), strict=True):
             call[row] = row if level == MODEL else call.get(outer, -1)
-            if level == FRAMEWORK:
+            if level == FRAMEWORK and call[row] >= 0:
                 count[call[row]] += 1
                 places[row] = count[call[row]]
     return places

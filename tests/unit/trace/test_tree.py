@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlharness.trace.levels import APPLICATION, FRAMEWORK, LIBRARY, MODEL, SYSTEM
+from mlharness.trace.matching import ENOUGH
 from mlharness.trace.parentage import PARENTAGE
 from mlharness.trace.spans import NO_PARENT, Spans
 from tests.unit.trace.growing import ACTIONS, Step, grow
@@ -240,6 +241,21 @@ class TestElsewhere:
         some.add(LIBRARY, "beside", 60_000, 30_000, kind="reorder")
         found = parents(one_tree(some))
         assert found == {"one": "-", "two": "-", "certain": "one", "beside": "two"}
+
+    def test_on_the_threads_of_a_pool_operators_are_known_by_their_names(self) -> None:
+        """There is no call on their threads that would tell their places; in the last round both run at once."""
+        some = spans()
+        for number in range(ENOUGH + 1):
+            last = number == ENOUGH
+            for thread, name in ((1, "first"), (2, "second")):
+                start = 1_000 * number + (0 if last or thread == 1 else 500)
+                some.add(FRAMEWORK, name, start, 150, kind="Conv", thread=thread)
+                some.add(LIBRARY, "jit", start + 50, 20, kind="convolution", attributes=f'{{"shape":"{name}"}}')
+        table = one_tree(some)
+        for row in range(len(table)):
+            if table.text("name", row) == "jit":
+                owner = table.text("name", int(table.parent[row]) - 1)
+                assert owner in table.text("attributes", row)
 
 
 def test_the_codes_are_places_in_the_names() -> None:
