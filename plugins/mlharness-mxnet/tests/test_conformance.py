@@ -9,7 +9,7 @@ import numpy as np
 from mlharness_mxnet import engine, files, zoo
 
 from mlharness.providers import Model, TensorSpec
-from mlharness.testing import FrameworkConformance, SourceConformance
+from mlharness.testing import FrameworkConformance, SourceConformance, TracerConformance
 
 
 class TestSymbolAndParameters(FrameworkConformance):
@@ -37,6 +37,13 @@ class TestSymbolAndParameters(FrameworkConformance):
         mx.nd.save(str(folder / "small-0000.params"), arrays)
         named = (folder / "small-symbol.json", folder / "small-0000.params")
         return Model("small", named, (TensorSpec("image", "float32", (None, 3, 8, 8)),))
+
+
+class TestProfilerTracer(TracerConformance):
+    tracer = "mxnet-profiler"
+    framework = "mxnet"
+    only_once = True
+    make_model = TestSymbolAndParameters.make_model
 
 
 class TestZooFile(FrameworkConformance):

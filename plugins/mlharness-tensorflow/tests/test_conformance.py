@@ -11,7 +11,7 @@ from mlharness_tensorflow import zoo
 from mlharness_tensorflow.zoo_uri import parse
 
 from mlharness.providers import Model, TensorSpec
-from mlharness.testing import FrameworkConformance, SourceConformance
+from mlharness.testing import FrameworkConformance, SourceConformance, TracerConformance
 
 
 class TestKerasFile(FrameworkConformance):
@@ -32,6 +32,15 @@ class TestSavedModelWithVariables(TestSavedModel):
     """Not frozen: weights stay variables."""
 
     options = {**SETTINGS, "freeze": False}  # noqa: RUF012  # read only
+
+
+class TestXplaneTracer(TracerConformance):
+    tracer = "tensorflow-xplane"
+    framework = "tensorflow"
+    options = SETTINGS
+
+    def make_model(self, folder: Path) -> Model:
+        return Model("linear", (save_keras(folder),))
 
 
 class TestFrozenGraph(TestKerasFile):
