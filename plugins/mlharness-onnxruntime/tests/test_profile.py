@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,21 @@ class TestSessions:
         (spans,) = predictor.close()
         assert len(spans) == 0
         with pytest.raises(ValueError, match="a profile cannot be read"):
+            tracer.collect()
+
+    @pytest.mark.parametrize("step_ms", [-50, 50])
+    def test_a_clock_that_is_set_is_told_and_loses_no_run(
+        self, step_ms: int, linear: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tracer = ProfileTracer(tmp_path)
+        predictor = watched(linear, tracer)
+        tracer.begin()
+        predictor.predict(self.BATCH)
+        monkeypatch.setattr("mlharness_onnxruntime.tracer.time_ns", lambda: time.time_ns() + 1_000_000 * step_ms)
+        tracer.end()
+        (spans,) = predictor.close()
+        assert "model_run" in rows(spans)
+        with pytest.raises(ValueError, match=f"the wall clock was set by {step_ms} ms"):
             tracer.collect()
 
     def test_no_test_came(self, linear: Path, tmp_path: Path) -> None:

@@ -124,6 +124,7 @@ class TestModels:
         found = rows(Traced(saved("scripted"), tmp_path).test(BATCH))
         assert [kind for name, kind, _ in found if name == "forward"] == ["call"]
 
+    @pytest.mark.filterwarnings("ignore")  # PyTorch's own, about what its compiler imports
     @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs g++")
     def test_fused_kernels_of_a_compiled_model_are_seen(self, saved: Any, tmp_path: Path) -> None:
         found = rows(Traced(saved("eager"), tmp_path, compile="default").test(BATCH))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from itertools import count
 from pathlib import Path
-from time import time_ns
+from time import monotonic_ns, time_ns
 from typing import Any
 
 from mlharness.trace.spans import Spans
@@ -16,6 +16,8 @@ from mlharness_onnxruntime.nodenames import NodeNames, read_names
 from mlharness_onnxruntime.profile import read_profile
 
 NAME = "onnxruntime-profile"
+STEP_NS = 1_000_000
+"""The wall clock was set when it went by so much more, or less, than the monotonic one."""
 
 
 class ProfileTracer:
@@ -29,6 +31,7 @@ class ProfileTracer:
         self._folder = folder
         self._numbers = count()
         self._faults: list[str] = []
+        self._began = 0
         self.window: tuple[int, int] | None = None
         """Begin and end of the test in wall-clock nanoseconds; None before it."""
 
@@ -37,12 +40,17 @@ class ProfileTracer:
 
     def begin(self) -> None:
         """What ran before was warm-up."""
-        self.window = (time_ns(), 1 << 62)
+        self.window, self._began = (time_ns(), 1 << 62), monotonic_ns()
 
     def end(self) -> None:
         """What runs from now on is no longer the test."""
-        if self.window:
-            self.window = (self.window[0], time_ns())
+        if not self.window:
+            return
+        begin, now, lasted = self.window[0], time_ns(), monotonic_ns() - self._began
+        step = now - begin - lasted
+        self.window = (begin + min(0, step), max(now, begin + lasted)) if abs(step) > STEP_NS else (begin, now)
+        if abs(step) > STEP_NS:
+            self.fault(f"the wall clock was set by {step / 1e6:.0f} ms, so that some nodes are not where they ran")
 
     def collect(self) -> tuple[()]:
         """Nothing: the predictors gave their spans when they were closed. Raises ValueError for a profile's fault."""
