@@ -58,6 +58,7 @@ class SwitchTracer:
         self._rings: dict[int, SwitchRing] = {}
         self._parts: dict[int, list[bytes]] = {}
         self._bytes = self._dropped = 0
+        self._spans: Spans | None = None
 
     def start(self) -> None:
         """Open the rings. Raises OSError."""
@@ -93,6 +94,12 @@ class SwitchTracer:
 
     def collect(self) -> Spans:
         """Each thread's slices, and its sums."""
+        self._close()  # also where no test came
+        if self._spans is None:
+            self._spans = self._read_rings()
+        return self._spans
+
+    def _read_rings(self) -> Spans:
         records = parse_records(b"".join(parts) for parts in self._parts.values())
         self._parts.clear()
         spans = Spans(SWITCHES)
@@ -136,6 +143,9 @@ class SchedstatTracer:
         self._threads = Watched()
         self._files = Schedstat()
         self._spans = Spans(SCHEDSTAT)
+        self._spans.notes.append(
+            "when threads ran is not known, since perf events are not allowed: only their sums are"
+        )
         self._first: dict[int, tuple[int, int]] = {}
 
     def start(self) -> None:
@@ -154,15 +164,12 @@ class SchedstatTracer:
             self._sampler.remove(self._read)
             self._threads.end()
             self._read(self._threads.stop)
+            self._threads.describe(self._spans)
         finally:
             self._files.close()
 
     def collect(self) -> Spans:
         """The sums over time, and those of the whole test."""
-        self._spans.notes.append(
-            "when threads ran is not known, since perf events are not allowed: only their sums are"
-        )
-        self._threads.describe(self._spans)
         return self._spans
 
     def _read(self, now_ns: int) -> None:

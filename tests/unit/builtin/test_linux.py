@@ -259,3 +259,25 @@ def test_sums_have_their_units() -> None:
     assert (
         units.items() >= {"cpu": "ns", "run_queue_delay": "ns", "waits": "switches", "minor_faults": "faults"}.items()
     )
+
+
+def open_files() -> int:
+    """How many descriptors this process has."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.parametrize("verbs", [("start",), ("start", "begin", "end")])
+@pytest.mark.parametrize("kind", [pytest.param(SwitchTracer, marks=needs_events), SchedstatTracer])
+def test_a_test_that_never_came_leaves_nothing_open(
+    kind: type[SwitchTracer] | type[SchedstatTracer], verbs: tuple[str, ...]
+) -> None:
+    before = open_files()
+    tracer = kind(REQUEST, Sampler(1))
+    for verb in verbs:
+        getattr(tracer, verb)()
+    spans = tracer.collect()
+    count = len(spans), spans.count_of_readings, len(spans.notes)
+    again = tracer.collect()
+    assert (len(again), again.count_of_readings, len(again.notes)) == count
+    assert (count[0] > 0) == ("end" in verbs)
+    assert open_files() == before
