@@ -75,19 +75,18 @@ class SwitchTracer:
 
     def begin(self) -> None:
         """Fill them from now on."""
-        self._threads.begin()
         for ring in self._rings.values():
             ring.enable()
         self._sampler.add(self._drain)
+        self._threads.begin()  # last: the time until here is not the test's
 
     def end(self) -> None:
         """Fill them no more."""
-        self._threads.note()
         try:
+            self._threads.end()
             self._sampler.remove(self._drain)
             for ring in self._rings.values():
                 ring.disable()
-            self._threads.end()
             self._drain(0)
         finally:
             self._close()
@@ -153,16 +152,15 @@ class SchedstatTracer:
 
     def begin(self) -> None:
         """Read from now on."""
-        self._threads.begin()
         self._first = self._files.read()
         self._sampler.add(self._read)
+        self._threads.begin()
 
     def end(self) -> None:
         """Read no more."""
-        self._threads.note()
         try:
-            self._sampler.remove(self._read)
             self._threads.end()
+            self._sampler.remove(self._read)
             self._read(self._threads.stop)
             self._threads.describe(self._spans)
         finally:

@@ -11,6 +11,7 @@ SUITES = {
     "mlh_register_steps": testing.StepConformance,
     "mlh_register_metrics": testing.MetricConformance,
     "mlh_register_sources": testing.SourceConformance,
+    "mlh_register_tracers": testing.TracerConformance,
 }
 EXEMPT = {"mlh_register_manifests": "a folder of files, which mlh validate checks"}
 
