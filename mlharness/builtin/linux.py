@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
+from time import monotonic_ns
 
 from mlharness import hookimpl
 from mlharness.providers import TraceRequest
@@ -58,6 +59,7 @@ class SwitchTracer:
         self._rings: dict[int, SwitchRing] = {}
         self._parts: dict[int, list[bytes]] = {}
         self._bytes = self._dropped = 0
+        self._drained_ns = self._full_ns = 0
         self._spans: Spans | None = None
 
     def start(self) -> None:
@@ -77,6 +79,7 @@ class SwitchTracer:
         """Fill them from now on."""
         for ring in self._rings.values():
             ring.enable()
+        self._drained_ns = monotonic_ns()
         self._sampler.add(self._drain)
         self._threads.begin()  # last: the time until here is not the test's
 
@@ -87,7 +90,7 @@ class SwitchTracer:
             self._sampler.remove(self._drain)
             for ring in self._rings.values():
                 ring.disable()
-            self._drain(0)
+            self._drain(monotonic_ns())
         finally:
             self._close()
 
@@ -106,10 +109,11 @@ class SwitchTracer:
         if records.lost:
             spans.notes.append(f"{records.lost} switches were lost: some stretches of a thread may be too long")
         if self._dropped:
-            spans.notes.append(f"after {MOST_BYTES // SWITCH_BYTES} switches no more were kept")
+            seconds = max(0, self._full_ns - self._threads.start) / 1e9
+            spans.notes.append(f"after {MOST_BYTES // SWITCH_BYTES} switches ({seconds:.1f} s) none were kept")
         if records.unreadable:
             spans.notes.append(f"{records.unreadable} bytes of the kernel's records could not be read")
-        self._threads.describe(spans, records)
+        self._threads.describe(spans, records, self._full_ns or None)
         return spans
 
     def _close(self) -> None:
@@ -124,14 +128,18 @@ class SwitchTracer:
                 return
 
     def _drain(self, now_ns: int) -> None:
+        """Keep what the rings hold, of all CPUs or of none: half of a thread's switches would tell wrong times."""
         self._threads.note()
-        for cpu, ring in self._rings.items():
-            found = ring.drain()
-            if self._bytes + len(found) > MOST_BYTES:
-                self._dropped += len(found) // SWITCH_BYTES
-            elif found:
-                self._parts[cpu].append(found)
-                self._bytes += len(found)
+        found = {cpu: ring.drain() for cpu, ring in self._rings.items()}
+        size = sum(map(len, found.values()))
+        if self._full_ns or self._bytes + size > MOST_BYTES:
+            self._full_ns = self._full_ns or self._drained_ns
+            self._dropped += size // SWITCH_BYTES
+            return
+        for cpu, data in found.items():
+            self._parts[cpu].append(data)
+        self._bytes += size
+        self._drained_ns = now_ns
 
 
 class SchedstatTracer:

@@ -228,7 +228,13 @@ def test_no_more_than_a_bounded_number_of_switches_is_kept(monkeypatch: pytest.M
     monkeypatch.setattr(linux, "MOST_BYTES", 320)
     spans, _ = trace_sleepers(SwitchTracer(REQUEST, Sampler(0.001)), 3)
     assert spans.dropped > 0
-    assert "after 10 switches no more were kept" in spans.notes
+    (note,) = spans.notes
+    assert note.startswith("after 10 switches (")
+    table = spans.table()
+    whole = [row for row in range(len(table)) if table.text("kind", row) == "thread"]
+    cut = [row for row in range(len(table)) if table.text("kind", row) != "thread"]
+    assert whole
+    assert all(table.end[row] <= table.end[whole].max() for row in cut)
 
 
 def test_the_samplers_own_thread_is_not_told() -> None:
