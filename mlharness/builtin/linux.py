@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
+from time import monotonic_ns
 
 from mlharness import hookimpl
 from mlharness.providers import TraceRequest
@@ -58,6 +59,8 @@ class SwitchTracer:
         self._rings: dict[int, SwitchRing] = {}
         self._parts: dict[int, list[bytes]] = {}
         self._bytes = self._dropped = 0
+        self._drained_ns = self._full_ns = 0
+        self._spans: Spans | None = None
 
     def start(self) -> None:
         """Open the rings. Raises OSError."""
@@ -74,25 +77,31 @@ class SwitchTracer:
 
     def begin(self) -> None:
         """Fill them from now on."""
-        self._threads.begin()
         for ring in self._rings.values():
             ring.enable()
+        self._drained_ns = monotonic_ns()
         self._sampler.add(self._drain)
+        self._threads.begin()  # last: the time until here is not the test's
 
     def end(self) -> None:
         """Fill them no more."""
-        self._threads.note()
         try:
+            self._threads.end()
             self._sampler.remove(self._drain)
             for ring in self._rings.values():
                 ring.disable()
-            self._threads.end()
-            self._drain(0)
+            self._drain(monotonic_ns())
         finally:
             self._close()
 
     def collect(self) -> Spans:
         """Each thread's slices, and its sums."""
+        self._close()  # also where no test came
+        if self._spans is None:
+            self._spans = self._read_rings()
+        return self._spans
+
+    def _read_rings(self) -> Spans:
         records = parse_records(b"".join(parts) for parts in self._parts.values())
         self._parts.clear()
         spans = Spans(SWITCHES)
@@ -100,10 +109,11 @@ class SwitchTracer:
         if records.lost:
             spans.notes.append(f"{records.lost} switches were lost: some stretches of a thread may be too long")
         if self._dropped:
-            spans.notes.append(f"after {MOST_BYTES // SWITCH_BYTES} switches no more were kept")
+            seconds = max(0, self._full_ns - self._threads.start) / 1e9
+            spans.notes.append(f"after {MOST_BYTES // SWITCH_BYTES} switches ({seconds:.1f} s) none were kept")
         if records.unreadable:
             spans.notes.append(f"{records.unreadable} bytes of the kernel's records could not be read")
-        self._threads.describe(spans, records)
+        self._threads.describe(spans, records, self._full_ns or None)
         return spans
 
     def _close(self) -> None:
@@ -118,14 +128,18 @@ class SwitchTracer:
                 return
 
     def _drain(self, now_ns: int) -> None:
+        """Keep what the rings hold, of all CPUs or of none: half of a thread's switches would tell wrong times."""
         self._threads.note()
-        for cpu, ring in self._rings.items():
-            found = ring.drain()
-            if self._bytes + len(found) > MOST_BYTES:
-                self._dropped += len(found) // SWITCH_BYTES
-            elif found:
-                self._parts[cpu].append(found)
-                self._bytes += len(found)
+        found = {cpu: ring.drain() for cpu, ring in self._rings.items()}
+        size = sum(map(len, found.values()))
+        if self._full_ns or self._bytes + size > MOST_BYTES:
+            self._full_ns = self._full_ns or self._drained_ns
+            self._dropped += size // SWITCH_BYTES
+            return
+        for cpu, data in found.items():
+            self._parts[cpu].append(data)
+        self._bytes += size
+        self._drained_ns = now_ns
 
 
 class SchedstatTracer:
@@ -136,6 +150,9 @@ class SchedstatTracer:
         self._threads = Watched()
         self._files = Schedstat()
         self._spans = Spans(SCHEDSTAT)
+        self._spans.notes.append(
+            "when threads ran is not known, since perf events are not allowed: only their sums are"
+        )
         self._first: dict[int, tuple[int, int]] = {}
 
     def start(self) -> None:
@@ -143,26 +160,22 @@ class SchedstatTracer:
 
     def begin(self) -> None:
         """Read from now on."""
-        self._threads.begin()
         self._first = self._files.read()
         self._sampler.add(self._read)
+        self._threads.begin()
 
     def end(self) -> None:
         """Read no more."""
-        self._threads.note()
         try:
-            self._sampler.remove(self._read)
             self._threads.end()
+            self._sampler.remove(self._read)
             self._read(self._threads.stop)
+            self._threads.describe(self._spans)
         finally:
             self._files.close()
 
     def collect(self) -> Spans:
         """The sums over time, and those of the whole test."""
-        self._spans.notes.append(
-            "when threads ran is not known, since perf events are not allowed: only their sums are"
-        )
-        self._threads.describe(self._spans)
         return self._spans
 
     def _read(self, now_ns: int) -> None:

@@ -67,7 +67,7 @@ def _timeline(switches: npt.NDArray[Any], begin: int | None, end: int) -> Slices
 def _still(window: Window, thread: int, end: int) -> Slices:
     """A thread without a switch ran all the time, or not at all."""
     kind = RUNNING if window.before[thread] > 0.5 else BLOCKED
-    return np.array([(kind, window.start, end, -1)], SLICE)
+    return np.array([(kind, window.start, end, -1)] if end > window.start else [], SLICE)
 
 
 def lengths(slices: Slices) -> dict[str, int]:

@@ -65,12 +65,13 @@ class Watched:
         told = records.names.get(thread, "") if records else ""
         return self.names.get(thread) or told or f"thread {thread}"
 
-    def describe(self, spans: Spans, records: Records | None = None) -> None:
+    def describe(self, spans: Spans, records: Records | None = None, until_ns: int | None = None) -> None:
         """Add a span for each thread that says what it used in the test, its slices, and the same sums as readings.
 
+        The slices are told until ``until_ns`` where the records end before the test did.
         Without records the sums of times are left out of the readings: they were read all the time.
         """
-        lines = timelines(records, self._window(records)) if records else {}
+        lines = timelines(records, self._window(records, until_ns)) if records else {}
         for thread in sorted({*self.used, *lines} - self.ours):
             slices, name = lines.get(thread), self.name(thread, records)
             about = {**self.used.get(thread, Use()).known(), **sums(slices)}
@@ -83,7 +84,7 @@ class Watched:
                 if counter in about and (records is not None or unit != "ns"):
                     spans.read(f"thread{thread}.{reading}", unit, self.stop, about[counter])
 
-    def _window(self, records: Records) -> Window:
+    def _window(self, records: Records, until_ns: int | None) -> Window:
         """A thread whose switches were counted, but not recorded, was not followed: nothing is said of its times."""
         recorded = set(np.unique(records.switches["thread"]).tolist())
         still = {thread for thread, use in self.used.items() if not (use.waits or 0) + (use.preemptions or 0)}
@@ -92,7 +93,7 @@ class Watched:
             thread: (self.used.get(thread, Use()).cpu_ns or 0) / length
             for thread in self.before if thread in recorded or thread in still
         }  # fmt: skip
-        return Window(self.start, self.stop, shares)
+        return Window(self.start, min(self.stop, until_ns or self.stop), shares)
 
 
 def add_slices(spans: Spans, slices: Slices, name: str, thread: int) -> None:

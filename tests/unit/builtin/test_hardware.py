@@ -22,6 +22,7 @@ class CountingProbe:
     def __init__(self, least_s: float = 0.0, fails_at: int = 0) -> None:
         self.least_s, self.fails_at = least_s, fails_at
         self.started = self.closed = False
+        self.silent_reads = 0
         self.reads, self.read_often = 0, threading.Event()
 
     def start(self) -> None:
@@ -35,7 +36,8 @@ class CountingProbe:
             self.read_often.set()
         if self.reads == self.fails_at:
             raise ValueError("nonsense")
-        spans.read("count", "", now_ns, self.reads)
+        if self.reads > self.silent_reads:
+            spans.read("count", "", now_ns, self.reads)
 
     def close(self) -> None:
         """Note it."""
@@ -52,7 +54,6 @@ def test_every_source_has_readings_or_a_reason() -> None:
         tracer = ProbeTracer(kind.name, kind.make(REQUEST), Sampler(0.01))
         tracer.start()
         tracer.begin()
-        tracer._last_ns = 0
         tracer.end()
         spans = tracer.collect()
         assert spans.source == kind.name
@@ -97,3 +98,21 @@ def test_a_probe_that_fails_is_closed_and_tells_its_failure() -> None:
     with pytest.raises(ValueError, match="nonsense"):
         tracer.end()
     assert probe.closed
+
+
+def test_a_test_that_never_came_closes_the_probe() -> None:
+    probe = CountingProbe()
+    tracer = ProbeTracer("counting", probe, Sampler(1))
+    tracer.start()
+    assert tracer.collect().count_of_readings == 0
+    assert probe.closed
+
+
+def test_a_test_too_short_for_a_second_reading_has_one_all_the_same() -> None:
+    probe = CountingProbe(least_s=1000.0)
+    probe.silent_reads = 1
+    tracer = ProbeTracer("counting", probe, Sampler(1))
+    tracer.start()
+    tracer.begin()
+    tracer.end()
+    assert tracer.collect().count_of_readings == 1

@@ -228,7 +228,13 @@ def test_no_more_than_a_bounded_number_of_switches_is_kept(monkeypatch: pytest.M
     monkeypatch.setattr(linux, "MOST_BYTES", 320)
     spans, _ = trace_sleepers(SwitchTracer(REQUEST, Sampler(0.001)), 3)
     assert spans.dropped > 0
-    assert "after 10 switches no more were kept" in spans.notes
+    (note,) = spans.notes
+    assert note.startswith("after 10 switches (")
+    table = spans.table()
+    whole = [row for row in range(len(table)) if table.text("kind", row) == "thread"]
+    cut = [row for row in range(len(table)) if table.text("kind", row) != "thread"]
+    assert whole
+    assert all(table.end[row] <= table.end[whole].max() for row in cut)
 
 
 def test_the_samplers_own_thread_is_not_told() -> None:
@@ -259,3 +265,25 @@ def test_sums_have_their_units() -> None:
     assert (
         units.items() >= {"cpu": "ns", "run_queue_delay": "ns", "waits": "switches", "minor_faults": "faults"}.items()
     )
+
+
+def open_files() -> int:
+    """How many descriptors this process has."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.parametrize("verbs", [("start",), ("start", "begin", "end")])
+@pytest.mark.parametrize("kind", [pytest.param(SwitchTracer, marks=needs_events), SchedstatTracer])
+def test_a_test_that_never_came_leaves_nothing_open(
+    kind: type[SwitchTracer] | type[SchedstatTracer], verbs: tuple[str, ...]
+) -> None:
+    before = open_files()
+    tracer = kind(REQUEST, Sampler(1))
+    for verb in verbs:
+        getattr(tracer, verb)()
+    spans = tracer.collect()
+    count = len(spans), spans.count_of_readings, len(spans.notes)
+    again = tracer.collect()
+    assert (len(again), again.count_of_readings, len(again.notes)) == count
+    assert (count[0] > 0) == ("end" in verbs)
+    assert open_files() == before
