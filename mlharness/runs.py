@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlharness.errors import UserError
 from mlharness.paths import runs_dir
-from mlharness.rundir import RESULT
+from mlharness.rundir import has_result
 
 if TYPE_CHECKING:
     from mlharness.store.opening import Store
@@ -74,7 +74,7 @@ class Runs:
     def find(self, name: str) -> Run:
         """The run of a name. Raises UserError when there is none, or more than one."""
         path = Path(name)
-        if "/" in name or (path / RESULT).is_file():
+        if "/" in name or has_result(path):
             return at(path)
         return self._stored(self._id_of(name))
 
@@ -107,7 +107,7 @@ class Runs:
         if found is None:
             raise UserError(f"run {run_id} has just been removed", SEE)
         directory = Path(found.directory)
-        here = (directory / RESULT).is_file()
+        here = has_result(directory)
         if here:
             return at(directory)
         return Run(run_id, directory, found.kept_on, False, {**found.result, "labels": found.labels})

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select
 
 from mlharness.errors import UserError
-from mlharness.rundir import RESULT
+from mlharness.rundir import has_result
 from mlharness.store.opening import Store
 from mlharness.store.reading import IncompleteRunError, Record, read_record
 from mlharness.store.tables import documents, labels, runs
@@ -103,7 +103,7 @@ def replaces(record: Record, row: Mapping[str, Any], shared: bool, found: Indexe
     """
     here = not shared or row["kept_on"] == record.row["kept_on"]  # a container's host has a new name every time
     directory = Path(row["root"]) / row["folder"]
-    if here and (directory == record.directory or not (directory / RESULT).is_file()):
+    if here and (directory == record.directory or not has_result(directory)):
         return True
     other = str(directory) if here else f"{directory} on {row['kept_on']}"
     if row["content_sha256"] == record.row["content_sha256"]:

@@ -55,6 +55,9 @@ def test_a_name_means_a_run(runs: Runs, name: str, found: str, tmp_path: Path) -
         ("resnet", "there is no run 'resnet'", "See: mlh runs"),
         ("data/runs/nothing", "nothing does not exist", "incomplete"),
         ("data/runs", "has no result.json", "incomplete"),
+        ("x" * 300, "there is no run 'xxx", "See: mlh runs"),
+        ("./" + "x" * 300, "cannot be read: File name too long", "incomplete"),
+        ("half \udc80", "there is no run", "See: mlh runs"),
     ],
 )
 def test_a_name_that_means_none(runs: Runs, name: str, message: str, remedy: str) -> None:
