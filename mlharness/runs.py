@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import platform
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,12 +42,20 @@ class Run:
     here: bool
     result: Mapping[str, Any]
 
+    @property
+    def whereabouts(self) -> str:
+        """Where the directory is, in words."""
+        if self.here:
+            return str(self.directory)
+        gone = self.kept_on == platform.node()
+        return f"{self.directory}, which is gone" if gone else f"{self.directory} on {self.kept_on}"
+
     def files(self) -> Path:
         """The directory, for whoever needs its files. Raises UserError when it is not here."""
         if not self.here:
             raise UserError(
-                f"the directory of run {self.run_id} is not here: {self.directory} on {self.kept_on}",
-                "Work there, or copy it here and name the path of the copy.",
+                f"the files of run {self.run_id} are not here: they were in {self.whereabouts}",
+                "Copy the directory here, and name the path of the copy.",
             )
         return self.directory
 

@@ -126,5 +126,5 @@ def test_a_run_whose_directory_is_not_here_is_known_by_its_result(runs: Runs) ->
     assert stored is not None
     run = Runs._stored(runs, OLD)
     assert (run.here, run.kept_on, run.result["metric"]["value"]) == (False, "rack", 101.5)
-    with pytest.raises(UserError, match=r"/far/away/.* on rack"):
+    with pytest.raises(UserError, match=r"they were in /far/away/.* on rack"):
         run.files()
