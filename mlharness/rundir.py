@@ -53,6 +53,14 @@ def create_run_directory(root: Path, model: str, scenario: str) -> Path:
     return directory
 
 
+def has_result(directory: Path) -> bool:
+    """Whether a run has ended there, as far as one can see: False also for what cannot be a path."""
+    try:
+        return (directory / RESULT).is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def reserve(directory: Path) -> None:
     """Take the space that :func:`release` gives back. Raises OSError when there is not enough."""
     with (directory / RESERVE).open("wb") as file:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import platform
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlharness.errors import UserError
 from mlharness.paths import runs_dir
-from mlharness.rundir import RESULT
+from mlharness.rundir import has_result
 
 if TYPE_CHECKING:
     from mlharness.store.opening import Store
@@ -41,12 +42,20 @@ class Run:
     here: bool
     result: Mapping[str, Any]
 
+    @property
+    def whereabouts(self) -> str:
+        """Where the directory is, in words."""
+        if self.here:
+            return str(self.directory)
+        gone = self.kept_on == platform.node()
+        return f"{self.directory}, which is gone" if gone else f"{self.directory} on {self.kept_on}"
+
     def files(self) -> Path:
         """The directory, for whoever needs its files. Raises UserError when it is not here."""
         if not self.here:
             raise UserError(
-                f"the directory of run {self.run_id} is not here: {self.directory} on {self.kept_on}",
-                "Work there, or copy it here and name the path of the copy.",
+                f"the files of run {self.run_id} are not here: they were in {self.whereabouts}",
+                "Copy the directory here, and name the path of the copy.",
             )
         return self.directory
 
@@ -74,7 +83,7 @@ class Runs:
     def find(self, name: str) -> Run:
         """The run of a name. Raises UserError when there is none, or more than one."""
         path = Path(name)
-        if "/" in name or (path / RESULT).is_file():
+        if "/" in name or has_result(path):
             return at(path)
         return self._stored(self._id_of(name))
 
@@ -107,7 +116,7 @@ class Runs:
         if found is None:
             raise UserError(f"run {run_id} has just been removed", SEE)
         directory = Path(found.directory)
-        here = (directory / RESULT).is_file()
+        here = has_result(directory)
         if here:
             return at(directory)
         return Run(run_id, directory, found.kept_on, False, {**found.result, "labels": found.labels})

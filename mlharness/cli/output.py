@@ -63,10 +63,13 @@ class Output:
         if self.verbose >= level:
             print_error(text)
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Rows under headings on stdout; cells wrap in a terminal, and stay on one line elsewhere."""
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], whole: bool = False) -> None:
+        """Rows under headings on stdout; cells wrap in a terminal, and stay on one line elsewhere.
+
+        ``whole`` keeps them on one line in a terminal, too: what is to be copied must not be cut in two.
+        """
         cells = [[printable(cell) for cell in row] for row in rows]
-        if len(rows) > _MANY or not _is_terminal(sys.stdout):
+        if whole or len(rows) > _MANY or not _is_terminal(sys.stdout):
             print("\n".join(plain_table(columns, cells)))
             return
         from rich.table import Table

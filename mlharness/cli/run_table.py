@@ -7,6 +7,7 @@ from datetime import timezone
 from typing import Any
 
 from mlharness.cli.output import Output
+from mlharness.cli.units import measured
 from mlharness.rundir import UNVERIFIED
 
 COLUMNS = ("RUN", "FRAMEWORK", "STATUS", "FIGURE", "ACCURACY", "HOST", "LABELS")
@@ -22,7 +23,7 @@ def show_runs(output: Output, rows: Sequence[Mapping[str, Any]], total: int) -> 
     """Print rows of :func:`~mlharness.store.querying.list_runs`, of which there are ``total`` in all."""
     output.show(
         lambda: {"runs": [document(row) for row in rows], "total": total},
-        lambda: output.table(COLUMNS, [cells(row) for row in rows]),
+        lambda: output.table(COLUMNS, [cells(row) for row in rows], whole=True),
     )
     if len(rows) < total:
         output.note(f"The latest {len(rows):,} of {total:,} runs; --limit 0 lists all.")
@@ -53,7 +54,7 @@ def figure(row: Mapping[str, Any]) -> str:
     """The figure with its unit; empty for a run without one."""
     if row["value"] is None:
         return ""
-    value = f"{row['value'] / 1e6:.3f} ms" if row["unit"] == "ns" else f"{row['value']:,.2f} {row['unit']}"
+    value = measured(row["value"], row["unit"])
     return value if row["rules"] == "quick" else f"{value} ({UNVERIFIED})"
 
 

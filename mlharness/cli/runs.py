@@ -63,7 +63,7 @@ def show(run: str, output: Output) -> None:
     if not output.json and found.result["labels"]:
         output.line("labels  " + ", ".join(f"{key}={value}" for key, value in found.result["labels"].items()))
     if not found.here:
-        output.note(f"Only the store has this run here; its directory is on {found.kept_on}.")
+        output.note(f"This is what the store knows; the run directory is {found.whereabouts}.")
 
 
 @command.command()
@@ -104,7 +104,7 @@ def rm(runs: Sequence[str], yes: bool, output: Output) -> None:
             remove_directory(run.directory)
         forget(store, [run.run_id])
         if not run.here:
-            output.note(f"{run.run_id}: only the store's entry; {run.directory} is not here, but on {run.kept_on}.")
+            output.note(f"{run.run_id}: only the store's entry; the run directory is {run.whereabouts}.")
     ids = [run.run_id for run in found]
     output.show(lambda: {"removed": ids}, lambda: output.note(f"Removed: {', '.join(ids)}"))
 
@@ -170,7 +170,7 @@ def _agreed(found: Sequence[Run], output: Output) -> bool:
     if output.json or not sys.stdin.isatty():
         raise UserError("nobody can be asked whether to remove these runs", "Give --yes.")
     for run in found:
-        output.note(f"{run.run_id}  {run.directory if run.here else f'on {run.kept_on}'}")
+        output.note(f"{run.run_id}  {run.whereabouts}")
     return click.confirm(f"Remove {_count(len(found), 'run')} with all files?", err=True)
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mlharness.cli.output import Output, printable
+from mlharness.cli.units import measured, milliseconds
 
 _NAMES = {
     "early_stopping_latency_ss": "90th percentile latency (early stopping)",
@@ -75,7 +76,7 @@ def rows(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def figure(result: Mapping[str, Any]) -> str:
     """The figure with its unit; an MLPerf-rules figure says that nobody verified it."""
     metric = result["metric"]
-    value = milliseconds(metric["value"]) if metric["unit"] == "ns" else f"{metric['value']:,.2f} {metric['unit']}"
+    value = measured(metric["value"], metric["unit"])
     return f"{value} ({result['unverified']})" if result["unverified"] else value
 
 
@@ -160,10 +161,3 @@ def setup(result: Mapping[str, Any]) -> str:
         result["system"].get("cpu"),
     )
     return ", ".join(filter(None, parts))
-
-
-def milliseconds(nanoseconds: float) -> str:
-    """A latency in the unit in which it is easily read."""
-    if nanoseconds < 1e6:
-        return f"{nanoseconds / 1e3:.1f} us"
-    return f"{nanoseconds / 1e6:.3f} ms" if nanoseconds < 1e9 else f"{nanoseconds / 1e9:.3f} s"

@@ -10,7 +10,7 @@ from typing import Any
 
 from mlharness.errors import UserError
 from mlharness.resources import resource_folder
-from mlharness.rundir import LABELS, PLAN, RESULT, SYSTEM
+from mlharness.rundir import LABELS, PLAN, RESULT, SYSTEM, has_result
 from mlharness.store.index import Indexed, Problem, admits, index, scan
 from mlharness.store.opening import Store
 from mlharness.store.reading import IncompleteRunError, Record, content_sha256, read_json, read_record, read_result
@@ -41,11 +41,11 @@ def import_runs(store: Store, paths: Iterable[Path], root: Path, copy: bool = Tr
 def run_directories(path: Path) -> list[Path]:
     """The run directories that a path stands for. Raises UserError when there is none."""
     path = path.resolve()
-    if (path / RESULT).exists():
+    if has_result(path):
         return [path]
     if not path.is_dir():
         raise UserError(f"{path} is no folder", "Name a run directory, or a folder of them.")
-    found = [path / name for name in sorted(scan(path)) if (path / name / RESULT).exists()]
+    found = [path / name for name in sorted(scan(path)) if has_result(path / name)]
     if not found:
         raise UserError(f"{path} holds no run", f"Name a run directory, or a folder of them: each has a {RESULT}.")
     return found

@@ -10,10 +10,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, insert, select
 
 from mlharness.errors import UserError
-from mlharness.rundir import RESULT
+from mlharness.rundir import has_result
 from mlharness.store.opening import Store
 from mlharness.store.reading import IncompleteRunError, Record, read_record
 from mlharness.store.tables import documents, labels, runs
@@ -101,9 +101,9 @@ def replaces(record: Record, row: Mapping[str, Any], shared: bool, found: Indexe
 
     It does when it is of the same directory, or that of the row is gone. On another host nobody can see that.
     """
-    here = not shared or row["kept_on"] == record.row["kept_on"]  # a container's host has a new name every time
+    here = not shared or row["kept_on"] == record.row["kept_on"]
     directory = Path(row["root"]) / row["folder"]
-    if here and (directory == record.directory or not (directory / RESULT).is_file()):
+    if here and (directory == record.directory or not has_result(directory)):
         return True
     other = str(directory) if here else f"{directory} on {row['kept_on']}"
     if row["content_sha256"] == record.row["content_sha256"]:
@@ -166,11 +166,13 @@ def scan(root: Path) -> dict[str, int]:
 def rebuild(store: Store, roots: Iterable[Path]) -> Indexed:
     """Index everything under these roots, and forget what is no longer there.
 
-    A root that does not exist is left alone, since it may be a disk that is not mounted.
+    A root that does not exist is left alone, since it may be a disk that is not mounted. One that is a run directory
+    itself is indexed.
     """
-    there = dict.fromkeys(root.resolve() for root in roots if root.is_dir())
-    folders = {root: scan(root) for root in there}
-    found = index(store, [root / name for root, names in folders.items() for name in sorted(names)])
+    there = list(dict.fromkeys(root.resolve() for root in roots if root.is_dir()))
+    single = [root for root in there if has_result(root)]
+    folders = {root: scan(root) for root in there if root not in single}
+    found = index(store, [*single, *(root / name for root, names in folders.items() for name in sorted(names))])
     for root, names in folders.items():
         found.forgotten += forget_missing(store, root, names)
     return found
@@ -179,9 +181,10 @@ def rebuild(store: Store, roots: Iterable[Path]) -> Indexed:
 def forget_missing(store: Store, root: Path, names: Iterable[str]) -> list[str]:
     """Remove the rows of directories that a root of this host had, and has no more; their run ids."""
     there = set(names)
-    mine = (runs.c.root == str(root)) & (runs.c.kept_on == platform.node())
     with store.writing() as connection:
-        rows = connection.execute(select(runs.c.run_id, runs.c.folder).where(mine)).all()
+        rows = connection.execute(
+            select(runs.c.run_id, runs.c.folder).where(runs.c.root == str(root), *of_this_host(store))
+        ).all()
         gone = [row.run_id for row in rows if row.folder not in there]
         for start in range(0, len(gone), BATCH):
             connection.execute(delete(runs).where(runs.c.run_id.in_(gone[start : start + BATCH])))
@@ -197,5 +200,10 @@ def forget(store: Store, run_ids: Sequence[str]) -> None:
 def roots_of(store: Store) -> list[Path]:
     """The roots on this host that have runs in the store."""
     with store.reading() as connection:
-        mine = select(runs.c.root).where(runs.c.kept_on == platform.node()).distinct()
+        mine = select(runs.c.root).where(*of_this_host(store)).distinct()
         return [Path(root) for root in connection.execute(mine).scalars()]
+
+
+def of_this_host(store: Store) -> list[ColumnElement[bool]]:
+    """What tells this host's rows; a file is its own, whatever it was called before: a container has ever new names."""
+    return [runs.c.kept_on == platform.node()] if store.shared else []

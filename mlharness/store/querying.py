@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Select, and_, exists, func, or_, select
 
+from mlharness.store.index import of_this_host
 from mlharness.store.opening import Store
 from mlharness.store.reading import clean
 from mlharness.store.tables import INTERNAL, documents, labels, runs
@@ -126,8 +126,7 @@ def ids_beginning(store: Store, prefix: str, limit: int) -> list[str]:
 
 def id_at(store: Store, place: int) -> str | None:
     """The run id at a place, counted from the latest, 1; on a server among those that this host keeps."""
-    mine = [runs.c.kept_on == platform.node()] if store.shared else []
-    found = _ids(store, select(runs.c.run_id).where(*mine).order_by(*_LATEST).offset(place - 1).limit(1))
+    found = _ids(store, select(runs.c.run_id).where(*of_this_host(store)).order_by(*_LATEST).offset(place - 1).limit(1))
     return found[0] if found else None
 
 

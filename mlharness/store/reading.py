@@ -147,8 +147,7 @@ def directory_stamp(directory: Path) -> int:
 def read_result(directory: Path) -> dict[str, Any]:
     """The document of ``result.json``. Raises UserError as :func:`read_record` does."""
     path = directory / RESULT
-    if not path.is_file():
-        missing = "does not exist" if not directory.is_dir() else f"has no {RESULT}"
+    if missing := absence(directory):
         raise IncompleteRunError(
             f"{directory} {missing}", "A run directory without it is incomplete: the run goes on, or was killed."
         )
@@ -162,6 +161,17 @@ def read_result(directory: Path) -> dict[str, Any]:
             "Upgrade mlharness to read this run.",
         )
     return document
+
+
+def absence(directory: Path) -> str:
+    """Why there is no result, in words that go on from the directory's name; empty when there is one."""
+    try:
+        (directory / RESULT).stat()
+    except FileNotFoundError:
+        return f"has no {RESULT}" if directory.is_dir() else "does not exist"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    return ""
 
 
 def read_json(path: Path) -> dict[str, Any]:

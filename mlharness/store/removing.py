@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from mlharness.errors import UserError
-from mlharness.rundir import RESULT
+from mlharness.rundir import has_result
 
 
 def remove_directory(directory: Path) -> None:
@@ -15,7 +15,7 @@ def remove_directory(directory: Path) -> None:
     Raises:
         UserError: it is no run directory, or cannot be removed.
     """
-    if not (directory / RESULT).is_file():
+    if not has_result(directory):
         raise UserError(f"{directory} is no run directory", "Remove it yourself if that is what you want.")
     doomed = directory.with_name(f".removing-{directory.name}")
     try:

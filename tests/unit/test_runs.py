@@ -55,6 +55,9 @@ def test_a_name_means_a_run(runs: Runs, name: str, found: str, tmp_path: Path) -
         ("resnet", "there is no run 'resnet'", "See: mlh runs"),
         ("data/runs/nothing", "nothing does not exist", "incomplete"),
         ("data/runs", "has no result.json", "incomplete"),
+        ("x" * 300, "there is no run 'xxx", "See: mlh runs"),
+        ("./" + "x" * 300, "cannot be read: File name too long", "incomplete"),
+        ("half \udc80", "there is no run", "See: mlh runs"),
     ],
 )
 def test_a_name_that_means_none(runs: Runs, name: str, message: str, remedy: str) -> None:
@@ -123,5 +126,5 @@ def test_a_run_whose_directory_is_not_here_is_known_by_its_result(runs: Runs) ->
     assert stored is not None
     run = Runs._stored(runs, OLD)
     assert (run.here, run.kept_on, run.result["metric"]["value"]) == (False, "rack", 101.5)
-    with pytest.raises(UserError, match=r"/far/away/.* on rack"):
+    with pytest.raises(UserError, match=r"they were in /far/away/.* on rack"):
         run.files()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from types import MappingProxyType
 
 import pytest
 
-from mlharness.cli.output import Output, print_document, printable
+from mlharness.cli.output import Output, plain_table, print_document, printable
 
 
 @dataclass(frozen=True)
@@ -71,3 +72,28 @@ def test_colour_is_for_terminals_that_want_it(
 
 def test_printable_shows_what_would_steer_a_terminal() -> None:
     assert printable("é\tx\n\x1b[2J\x00") == "é\tx\n\\x1b[2J\\x00"
+
+
+class Terminal(io.StringIO):
+    """A terminal of any width."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("whole", "rows", "lines"), [(False, 3, 7), (True, 3, 4), (False, 201, 202)], ids=["wrapped", "whole", "many"]
+)
+def test_what_does_not_fit_a_terminal_wraps_unless_it_must_not(
+    monkeypatch: pytest.MonkeyPatch, whole: bool, rows: int, lines: int
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stdout", terminal)
+    monkeypatch.setenv("COLUMNS", "40")
+    Output(color=False).table(["RUN", "WORDS"], [["x" * 50, "y"]] * rows, whole=whole)
+    assert len(terminal.getvalue().splitlines()) == lines
+
+
+def test_columns_are_as_wide_as_what_stands_in_them() -> None:
+    rows = [["漢字", "b", ""], ["e", "two\nlines", "c"]]
+    assert list(plain_table(["A", "BB", "C"], rows)) == ["A     BB         C", "漢字  b", "e     two lines  c"]

@@ -200,6 +200,10 @@ class TestRemoval:
         directory = write_run(tmp_path / "elsewhere", "gone")
         mlh("runs", "index", str(directory.parent))
         directory.rename(tmp_path / "hidden")
+        shown = mlh("runs", "show", "gone")
+        assert shown.out.startswith("tiny on null")
+        assert f"the run directory is {directory}, which is gone" in shown.err
+        assert "are not here" in mlh("runs", "label", "gone", "a=b").err
         ran = mlh("runs", "rm", "gone", "--yes")
         assert ran.code == 0
         assert "only the store's entry" in ran.err

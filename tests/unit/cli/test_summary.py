@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from mlharness.cli.output import Output
-from mlharness.cli.summary import accuracy, figure, headline, level_cost, milliseconds, rows, setup, show_result, traced
+from mlharness.cli.summary import accuracy, figure, headline, level_cost, rows, setup, show_result, traced
+from mlharness.cli.units import milliseconds
 from mlharness.measuring import Measured
 from mlharness.result import Findings, make_result
 from mlharness.system import describe_system

@@ -188,13 +188,28 @@ class TestRebuilding:
         assert rebuild(store, [root]).forgotten == []
         assert ids(store) == [A]
 
-    def test_runs_of_other_hosts_stay(self, store: Store, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_run_directory_itself_is_indexed(self, sqlite: Store, root: Path) -> None:
+        write_run(root, B)
+        (write_run(root, A) / "performance").mkdir()
+        found = rebuild(sqlite, [root / A])
+        assert (found.added, found.incomplete, ids(sqlite)) == ([A], [], [A])
+
+    def test_a_file_is_this_hosts_whatever_it_was_called(
+        self, sqlite: Store, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        index(sqlite, [write_run(root, A)])
+        shutil.rmtree(root / A)
+        monkeypatch.setattr(platform, "node", lambda: "f00d")
+        assert rebuild(sqlite, roots_of(sqlite)).forgotten == [A]
+
+    def test_runs_of_other_hosts_stay(self, empty_database: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        store = open_store(empty_database)
         with monkeypatch.context() as patched:
             patched.setattr(platform, "node", lambda: "another")
             index(store, [write_run(root, A)])
         shutil.rmtree(root / A)
         assert rebuild(store, [root]).forgotten == []
-        assert ids(store) == [A]
+        assert (ids(store), roots_of(store)) == ([A], [])
 
     def test_more_than_one_transaction_holds(self, sqlite: Store, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(index_module, "BATCH", 2)
