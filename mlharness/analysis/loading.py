@@ -6,9 +6,10 @@ Spans are brought together by SQL, so that only a row for each layer and kernel 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -95,40 +96,71 @@ def trace_of(run: Path, announce: Callable[[str], None] = lambda text: None) -> 
         UserError: the run has no result, or no trace, or its files cannot be read.
     """
     result = read_result(run)
-    with analysed(run) as (database, placed):
-        batches, layers = _batches(database), in_order(_parts(database, "layers", Layer))
-        kernels = _parts(database, "kernels", Kernel)
-        layers_share, kernels_share = (_covered(database, kernel) for kernel in (False, True))
-    batches, layers = _undisturbed(run, batches, layers)
-    missing = _missing(result, bool(batches), {"layers": bool(layers), "kernels": bool(kernels)})
+    deep = _read(run)
+    calls = _undisturbed(run, "model", deep)
+    shallow = _undisturbed(run, "framework", deep)
+    missing = _missing(result, bool(calls.batches), {"layers": bool(shallow.layers), "kernels": bool(deep.kernels)})
     return Traced(
         result=result,
-        batches=batches,
-        layers=layers,
-        kernels=kernels,
-        layers_share=layers_share,
-        kernels_share=kernels_share,
-        on_gpu=placed.on_gpu,
+        batches=calls.batches,
+        layers=shallow.layers,
+        kernels=with_layers(deep.kernels, deep.layers, shallow.layers),
+        layers_share=shallow.layers_share,
+        kernels_share=deep.kernels_share,
+        on_gpu=deep.on_gpu,
         missing=missing,
         measure_peaks=lambda: host_peaks(int(result["framework"]["threads"]), announce),
     )
 
 
-def _undisturbed(run: Path, batches: list[BatchSize], layers: list[Layer]) -> tuple[list[BatchSize], list[Layer]]:
-    """The same with the times of runs without deeper levels, where ``--leveled`` made such; as in XSP."""
-    if spans_for(run, "model") != run / SPANS:
-        with analysed(run, "model") as (database, _):
-            batches = _batches(database) or batches
-    if spans_for(run, "framework") != run / SPANS:
-        with analysed(run, "framework") as (database, _):
-            found = in_order(_parts(database, "layers", Layer))
-        if _names(found) == _names(layers):  # by their places kernels know their layers
-            layers = found
-    return batches, layers
+@dataclass(frozen=True)
+class _Spans:
+    """What a file of spans holds."""
+
+    batches: Sequence[BatchSize]
+    layers: Sequence[Layer]
+    kernels: Sequence[Kernel]
+    layers_share: float | None
+    kernels_share: float | None
+    on_gpu: bool
 
 
-def _names(layers: list[Layer]) -> list[tuple[str, str]]:
-    return [(layer.name, layer.kind) for layer in layers]
+def _read(run: Path, level: str = "") -> _Spans:
+    with analysed(run, level) as (database, placed):
+        return _Spans(
+            batches=[BatchSize(*row) for row in database.execute(_BATCHES).fetchall()],
+            layers=in_order(_parts(database, "layers", Layer)),
+            kernels=_parts(database, "kernels", Kernel),
+            layers_share=_covered(database, kernel=False),
+            kernels_share=_covered(database, kernel=True),
+            on_gpu=placed.on_gpu,
+        )
+
+
+def _undisturbed(run: Path, level: str, deep: _Spans) -> _Spans:
+    """The spans of the run without deeper levels, where ``--leveled`` made one that recorded all layers; as in XSP."""
+    if spans_for(run, level) == run / SPANS:
+        return deep
+    found = _read(run, level)
+    whole = level == "model" or set(_keys(deep.layers)) <= set(_keys(found.layers))
+    return found if found.batches and whole else deep
+
+
+def with_layers(kernels: Sequence[Kernel], before: Sequence[Layer], after: Sequence[Layer]) -> list[Kernel]:
+    """Kernels of the layers of one run, with the places that these have among the layers of another."""
+    places = dict(zip(_keys(after), range(len(after)), strict=True))
+    moved = [places.get(key) for key in _keys(before)]
+    return [kernel if kernel.layer is None else replace(kernel, layer=moved[kernel.layer]) for kernel in kernels]
+
+
+def _keys(layers: Sequence[Layer]) -> list[tuple[str, str, int]]:
+    """By what a layer is known in every call: name, type, and which of those with both it is."""
+    seen: Counter[tuple[str, str]] = Counter()
+    keys = []
+    for layer in layers:
+        keys.append((layer.name, layer.kind, seen[layer.name, layer.kind]))
+        seen[layer.name, layer.kind] += 1
+    return keys
 
 
 @contextmanager
@@ -155,10 +187,6 @@ def read_result(run: Path) -> dict[str, Any]:
     if not isinstance(result, dict) or "model" not in result:
         raise UserError(f"{run / RESULT} is not the result of a run")
     return result
-
-
-def _batches(database: Any) -> list[BatchSize]:
-    return [BatchSize(*row) for row in database.execute(_BATCHES).fetchall()]
 
 
 def _parts(database: Any, table: str, form: type[P]) -> list[P]:

@@ -38,7 +38,8 @@ def print_table(output: Output, table: Table) -> None:
 
 
 def _print_rows(output: Output, table: Table) -> None:
-    scales = [_scale(column.unit, [row[place] for row in table.rows]) for place, column in enumerate(table.columns)]
+    by_unit = {column.unit: _scale(column.unit, _values(table, column.unit)) for column in table.columns}
+    scales = [by_unit[column.unit] for column in table.columns]
     headings = [_heading(column, unit) for column, (_, unit) in zip(table.columns, scales, strict=True)]
     rows = [
         [_cell(column, value, scale) for column, value, (scale, _) in zip(table.columns, row, scales, strict=True)]
@@ -58,6 +59,12 @@ def print_csv(table: Table) -> None:
         return
     writer.writerow([column.key for column in table.columns])
     writer.writerows(table.rows)
+
+
+def _values(table: Table, unit: str) -> list[Any]:
+    """Of all columns with that unit, which are shown in one, so that they can be compared."""
+    places = [place for place, column in enumerate(table.columns) if column.unit == unit]
+    return [row[place] for row in table.rows for place in places]
 
 
 def _value(value: Any, unit: str) -> str:

@@ -18,6 +18,7 @@ from mlharness.analysis.loading import trace_of, why_not
 from mlharness.analysis.traced import Traced
 from mlharness.errors import UserError
 from mlharness.rundir import RESULT
+from mlharness.trace.files import level_folder
 from mlharness.trace.levels import FRAMEWORK, LEVELS, LIBRARY, MODEL, SYSTEM
 from mlharness.trace.parquet import SPANS, write_spans
 from mlharness.trace.spans import Spans, concatenate
@@ -173,6 +174,34 @@ def test_attributes_that_are_no_object_are_none(run: Path) -> None:
     found = written(run, spans).layers
     assert [(layer.attributes, layer.memory_bytes) for layer in found][::2] == [({}, None), ({}, None)]
     assert found[1].memory_bytes is None
+
+
+def test_each_levels_times_are_those_of_the_run_without_deeper_levels(tmp_path: Path) -> None:
+    """The deep run is slower, lacks a layer, and runs two others in the opposite order."""
+    conv1, relu1, conv2, _, fc = NETWORK
+    slow = [replace(layer, ns=layer.ns + 50_000) for layer in (conv1, conv2, relu1, fc)]
+    run = make_run(tmp_path / "deep", layers=slow)
+    for level, depth in (("model", 2), ("framework", 3)):
+        shallow = make_run(tmp_path / level, levels=LEVELS[:depth], layers=NETWORK[: depth + 2])
+        level_folder(run, level).mkdir(parents=True)
+        (shallow / SPANS).rename(level_folder(run, level) / SPANS)
+    traced = with_peaks(trace_of(run))
+    assert traced.batches[0].latency_ns == 100_000 + 400_000 + 100_000 + 300_000 + 50_000
+    assert [(layer.name, layer.latency_ns) for layer in traced.layers] == [
+        ("conv1", 400_000), ("relu1", 100_000), ("conv2", 300_000), ("pool", 50_000), ("fc", 50_000),
+    ]  # fmt: skip
+    assert [(kernel.kind, kernel.layer) for kernel in traced.kernels] == [
+        ("reorder", 0), ("convolution", 0), ("convolution", 2), ("eltwise", 1), ("matmul", 4),
+    ]  # fmt: skip
+    assert traced.layers_share == pytest.approx(0.9)
+
+
+def test_a_shallow_run_that_recorded_nothing_is_passed_over(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "deep")
+    shallow = make_run(tmp_path / "shallow", levels=LEVELS[:2])
+    level_folder(run, "framework").mkdir(parents=True)
+    (shallow / SPANS).rename(level_folder(run, "framework") / SPANS)
+    assert len(trace_of(run).layers) == len(NETWORK)
 
 
 def test_outputs_that_a_framework_does_not_tell_are_the_next_layers_inputs(tmp_path: Path) -> None:

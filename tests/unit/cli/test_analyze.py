@@ -138,12 +138,13 @@ def test_analyses_are_completed(begun: str, wanted: list[str]) -> None:
 
 def test_units_suit_the_largest_value(capsys: pytest.CaptureFixture[str]) -> None:
     columns = [Column("latency_ns", "ns"), Column("memory_bytes", "bytes"), Column("flops", "FLOP", True),
-               Column("share", "share"), Column("text")]  # fmt: skip
-    print_table(Output(), Table(columns, [[2e9, 1 << 20, 5e6, 0.25, "a"], [1e6, None, 1e3, 0.75, None]]))
+               Column("share", "share"), Column("text"), Column("rest_ns", "ns")]  # fmt: skip
+    print_table(Output(), Table(columns, [[2e9, 1 << 20, 5e6, 0.25, "a", 0], [1e6, None, 1e3, 0.75, None, 5e7]]))
     heading, first, second = capsys.readouterr().out.splitlines()
-    assert heading.split("  ") == ["LATENCY (s)", "MEMORY (MiB)", "FLOPS (MFLOP) ~", "SHARE (%)", "TEXT"]
-    assert first.split() == ["2.000", "1.000", "5.000", "25.0", "a"]
-    assert second.split() == ["0.001", "n/a", "0.001", "75.0", "n/a"]
+    assert heading.split("  ") == ["LATENCY (s)", "MEMORY (MiB)", "FLOPS (MFLOP) ~", "SHARE (%)", "TEXT",
+                                   "REST (s)"]  # fmt: skip
+    assert first.split() == ["2.000", "1.000", "5.000", "25.0", "a", "0.000"]
+    assert second.split() == ["0.001", "n/a", "0.001", "75.0", "n/a", "0.050"]
 
 
 def test_a_document_is_json_alone(mlh: Mlh, run: str) -> None:
