@@ -56,6 +56,9 @@ def _print_query(output: Output, found: Comparison, one: Compared) -> None:
     took, extra = duration(one.tree.duration), _signed(one.extra_ns)
     output.line(f"{found.unit} {one.number}: {took}, {extra} against the median {found.unit}")
     least = SHOWN * abs(one.extra_ns)
+    sums = [f"{_WHY[why]} {_signed(ns)}" for why, ns in one.by_reason().items() if ns and abs(ns) >= least]
+    if len(sums) > 1:
+        output.line(f"in all: {', '.join(sums)}")
     extras = [extra for extra in one.extras if abs(extra.ns) >= least][:MOST_EXTRAS]
     rows = [[_signed(extra.ns), _why(extra), " > ".join(extra.path[1:] or extra.path)] for extra in extras]
     if rows:

@@ -24,6 +24,7 @@ def test_the_slowest_query_is_shown_with_its_tree(mlh: Mlh, run: str) -> None:
     lines = [" ".join(line.split()) for line in ran.out.splitlines()]
     assert lines[0] == "median query, number 5: 1.03 ms; 9 queries in all"
     assert "query 4: 1.33 ms, +300 us against the median query" in lines
+    assert "in all: its thread was preempted +200 us, took longer itself +100 us" in lines
     assert "+200 us its thread was preempted batch > predict" in lines
     assert "+100 us took longer itself batch > predict > model_run > conv2" in lines
     assert "├── predict 1.3 ms 97 % +300 us, preempted 200 us" in lines
