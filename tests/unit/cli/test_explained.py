@@ -47,6 +47,7 @@ def test_queries_as_json(mlh: Mlh, run: str) -> None:
 def test_a_verdict_in_words(mlh: Mlh, run: str) -> None:
     out = mlh("analyze", run, "--explain").out
     assert out.startswith("tiny on null, SingleStream: 96 % of a query's latency is spent in predict.\n")
+    assert "Little's law: 1 queries in the traced run, one at a time; in the measured one, where" in out
     assert "layers: 2 layers of type Conv take 78 % of the layers' time." in out
     assert "change:   --threads 2\n   gain:     a query's latency 2.00 times better: at best, 2 / 1" in out
     assert (
