@@ -12,7 +12,7 @@ from mlharness.cli.output import Output, printable
 from mlharness.explaining import queries, verdict
 from mlharness.explaining.queries import Choice, Compared, Comparison, Extra, aligned
 from mlharness.explaining.rules.rule import duration, percent
-from mlharness.explaining.shares import PARTS
+from mlharness.explaining.shares import PARTS, Little
 from mlharness.explaining.trees import Node
 from mlharness.explaining.verdict import Verdict, written
 
@@ -56,6 +56,9 @@ def _print_query(output: Output, found: Comparison, one: Compared) -> None:
     took, extra = duration(one.tree.duration), _signed(one.extra_ns)
     output.line(f"{found.unit} {one.number}: {took}, {extra} against the median {found.unit}")
     least = SHOWN * abs(one.extra_ns)
+    sums = [f"{_WHY[why]} {_signed(ns)}" for why, ns in one.by_reason().items() if ns and abs(ns) >= least]
+    if len(sums) > 1:
+        output.line(f"in all: {', '.join(sums)}")
     extras = [extra for extra in one.extras if abs(extra.ns) >= least][:MOST_EXTRAS]
     rows = [[_signed(extra.ns), _why(extra), " > ".join(extra.path[1:] or extra.path)] for extra in extras]
     if rows:
@@ -144,12 +147,13 @@ def _print_shares(output: Output, found: Verdict) -> None:
     if little is not None:
         instances = f"{little.instances} {'instance' if little.instances == 1 else 'instances'}"
         in_hand = f"{little.in_service:.2f} batches in hand on average, of {instances}."
-        output.line(_little(little.expected, little.counted, little.holds) + in_hand)
+        output.line(_little(little) + in_hand)
     output.line()
 
 
-def _little(expected: float | None, counted: float | None, holds: bool | None) -> str:
-    if expected is None or counted is None:
+def _little(little: Little) -> str:
+    if little.expected is None or little.counted is None:
         return "Little's law: "
-    told = f"{'as' if holds else 'NOT as'} rate x latency of the measured one ({expected:.3g})"
-    return f"Little's law: {counted:.3g} queries in the traced run, {told}; "
+    told = {True: "as in", False: "NOT as in", None: "one at a time; in"}[little.holds]
+    expected = f"the measured one, where rate x latency is {little.expected:.3g}"
+    return f"Little's law: {little.counted:.3g} queries in the traced run, {told} {expected}; "

@@ -67,11 +67,13 @@ class Little:
     counted: float | None
     in_service: float
     instances: int
+    open: bool
+    """Queries come whether or not others are done: Server. Else there is one at a time, and nothing to check."""
 
     @property
     def holds(self) -> bool | None:
         """Whether the traced run had the load of the measured one; None when that cannot be told."""
-        if self.expected is None or self.counted is None:
+        if not self.open or self.expected is None or self.counted is None:
             return None
         return abs(self.counted / self.expected - 1) <= AGREE
 
@@ -92,4 +94,5 @@ def little_of(evidence: Evidence) -> Little | None:
         counted = float(queries.latency_ns.sum()) / window
         if figures.queries_per_s and figures.mean_latency_ns:
             expected = figures.queries_per_s * figures.mean_latency_ns / 1e9
-    return Little(expected, counted, float(calls.whole_ns.sum()) / calls.window_ns, evidence.setup.instances)
+    setup, in_service = evidence.setup, float(calls.whole_ns.sum()) / calls.window_ns
+    return Little(expected, counted, in_service, setup.instances, setup.scenario == "Server")

@@ -24,6 +24,7 @@ def test_the_slowest_query_is_shown_with_its_tree(mlh: Mlh, run: str) -> None:
     lines = [" ".join(line.split()) for line in ran.out.splitlines()]
     assert lines[0] == "median query, number 5: 1.03 ms; 9 queries in all"
     assert "query 4: 1.33 ms, +300 us against the median query" in lines
+    assert "in all: its thread was preempted +200 us, took longer itself +100 us" in lines
     assert "+200 us its thread was preempted batch > predict" in lines
     assert "+100 us took longer itself batch > predict > model_run > conv2" in lines
     assert "├── predict 1.3 ms 97 % +300 us, preempted 200 us" in lines
@@ -46,6 +47,7 @@ def test_queries_as_json(mlh: Mlh, run: str) -> None:
 def test_a_verdict_in_words(mlh: Mlh, run: str) -> None:
     out = mlh("analyze", run, "--explain").out
     assert out.startswith("tiny on null, SingleStream: 96 % of a query's latency is spent in predict.\n")
+    assert "Little's law: 1 queries in the traced run, one at a time; in the measured one, where" in out
     assert "layers: 2 layers of type Conv take 78 % of the layers' time." in out
     assert "change:   --threads 2\n   gain:     a query's latency 2.00 times better: at best, 2 / 1" in out
     assert (

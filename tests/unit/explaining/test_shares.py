@@ -86,6 +86,13 @@ def test_another_load_is_seen() -> None:
     assert little.in_service == pytest.approx(2.0)
 
 
+def test_one_query_at_a_time_is_no_load_to_check() -> None:
+    evidence = some_evidence(a_setup(scenario="SingleStream"), figures=Figures(150.0, 150.0, 10 * MS))
+    little = little_of(evidence)
+    assert little is not None
+    assert little.holds is None
+
+
 def test_offline_has_no_latency_to_check() -> None:
     little = little_of(some_evidence())
     assert little is not None
