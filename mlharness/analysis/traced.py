@@ -134,8 +134,8 @@ class Traced:
 
     ``layers`` and ``kernels`` are those of the calls with the most common batch size, ``batches[0]``, in the order in
     which they run; ``layers_share`` and ``kernels_share`` what part of a call they take together. ``missing`` says why
-    there are none of ``layers``, ``kernels`` or ``peaks``. ``layer_batches`` are the calls that have these layers: those of
-    ``batches``, unless a leveled run tells the latency of calls by others.
+    there are none of ``layers``, ``kernels`` or ``peaks``. ``layer_batches`` are the calls that have these layers:
+    those of ``batches``, unless leveled runs tell the latency of calls by others.
     """
 
     result: Mapping[str, Any]
