@@ -103,6 +103,7 @@ def trace_of(run: Path, announce: Callable[[str], None] = lambda text: None) -> 
     return Traced(
         result=result,
         batches=calls.batches,
+        layer_batches=shallow.batches,
         layers=shallow.layers,
         kernels=with_layers(deep.kernels, deep.layers, shallow.layers),
         layers_share=shallow.layers_share,

@@ -134,11 +134,13 @@ class Traced:
 
     ``layers`` and ``kernels`` are those of the calls with the most common batch size, ``batches[0]``, in the order in
     which they run; ``layers_share`` and ``kernels_share`` what part of a call they take together. ``missing`` says why
-    there are none of ``layers``, ``kernels`` or ``peaks``.
+    there are none of ``layers``, ``kernels`` or ``peaks``. ``layer_batches`` are the calls that have these layers:
+    those of ``batches``, unless leveled runs tell the latency of calls by others.
     """
 
     result: Mapping[str, Any]
     batches: Sequence[BatchSize]
+    layer_batches: Sequence[BatchSize]
     layers: Sequence[Layer]
     kernels: Sequence[Kernel]
     layers_share: float | None
@@ -174,6 +176,8 @@ class Traced:
         notes = self.kernel_notes
         if any(kernel.attributes.get("estimated") for kernel in self.kernels):
             notes.append(MARKED)
+        if all(kernel.work.flops is None for kernel in self.kernels):
+            notes.append("operations and bytes: n/a (the source tells none)")
         if all(kernel.work.occupancy is None for kernel in self.kernels):
             why = "the source tells none" if self.on_gpu else "a processor has none"
             notes.append(f"occupancy: n/a ({why})")
@@ -182,7 +186,7 @@ class Traced:
     @property
     def layer_notes(self) -> list[str]:
         """What a reader of figures about layers must know."""
-        most, *others = self.batches
+        most, *others = self.layer_batches
         notes = [f"{most.calls} calls of the model with a batch of {most.batch}; trimmed means"]
         left = sum(size.calls for size in others)
         if left:

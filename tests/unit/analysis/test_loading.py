@@ -132,6 +132,15 @@ def test_kernels_of_a_gpu_are_those_that_were_launched(tmp_path: Path) -> None:
     assert rows_of(traced, "A13")[0]["kernel_ns"] == 350_000
 
 
+def test_what_a_source_does_not_tell_of_kernels_is_said(tmp_path: Path) -> None:
+    layers = [Layer("conv", "Conv", 200_000, primitives=[Primitive("kernel", "volta_sgemm", 100_000)])]
+    traced = traced_run(tmp_path, device="cuda:0", layers=layers, delays={})
+    assert [row["flops"] for row in rows_of(traced, "A8")] == [None]
+    assert traced.work_notes[-2:] == [
+        "operations and bytes: n/a (the source tells none)", "occupancy: n/a (the source tells none)",
+    ]  # fmt: skip
+
+
 def test_kernels_that_outlast_their_layer_leave_nothing_and_are_told(tmp_path: Path) -> None:
     late = Primitive("convolution", "late", 300_000)
     layers = [Layer("conv", "Conv", 200_000, primitives=[late]), Layer("rest", "Relu", 400_000)]
@@ -182,7 +191,7 @@ def test_each_levels_times_are_those_of_the_run_without_deeper_levels(tmp_path: 
     slow = [replace(layer, ns=layer.ns + 50_000) for layer in (conv1, conv2, relu1, fc)]
     run = make_run(tmp_path / "deep", layers=slow)
     for level, depth in (("model", 2), ("framework", 3)):
-        shallow = make_run(tmp_path / level, levels=LEVELS[:depth], layers=NETWORK[: depth + 2])
+        shallow = make_run(tmp_path / level, levels=LEVELS[:depth], layers=NETWORK[: depth + 2], queries=9 // depth)
         level_folder(run, level).mkdir(parents=True)
         (shallow / SPANS).rename(level_folder(run, level) / SPANS)
     traced = with_peaks(trace_of(run))
@@ -194,6 +203,7 @@ def test_each_levels_times_are_those_of_the_run_without_deeper_levels(tmp_path: 
         ("reorder", 0), ("convolution", 0), ("convolution", 2), ("eltwise", 1), ("matmul", 4),
     ]  # fmt: skip
     assert traced.layers_share == pytest.approx(0.9)
+    assert traced.layer_notes == ["3 calls of the model with a batch of 1; trimmed means"]
 
 
 def test_a_shallow_run_that_recorded_nothing_is_passed_over(tmp_path: Path) -> None:
