@@ -24,6 +24,8 @@ _QUERY = f"""
 """  # noqa: S608  # the names of levels are the kernel's own
 _READINGS = "SELECT source, name, unit, time_ns, value FROM telemetry ORDER BY time_ns, name"
 _AT_ONCE = 50_000
+CALLS = "calls"
+"""What the track of a thread shows that calls the model."""
 
 
 class Row(NamedTuple):
@@ -154,7 +156,7 @@ def kind_of_track(row: Row) -> str:
         return "run"
     if row.level == "system" and not row.thread:
         return "device"
-    return "calls" if row.thread else "queries"
+    return CALLS if row.thread else "queries"
 
 
 def _fits(row: Row, stack: list[int]) -> int | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import IO, Any
 
-from mlharness.trace.exports.rows import Placed, Trace, Track, place
+from mlharness.trace.exports.rows import CALLS, Placed, Trace, Track, place
 
 SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 
@@ -33,8 +33,9 @@ def write(trace: Trace, file: IO[bytes]) -> int:
 
 
 def _busiest(tracks: dict[Track, list[Placed]]) -> int:
-    """The track with the most spans, which is shown first."""
-    return max(range(len(tracks)), key=lambda place_: len(list(tracks.values())[place_]), default=0)
+    """The track that is shown first: of those with calls of the model, if there are any, that with the most spans."""
+    ranked = [(track.what == CALLS, len(spans)) for track, spans in tracks.items()]
+    return ranked.index(max(ranked)) if ranked else 0
 
 
 def _profile(track: Track, spans: list[Placed], frames: dict[tuple[str, str], int]) -> dict[str, Any]:

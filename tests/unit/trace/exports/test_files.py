@@ -78,7 +78,7 @@ def test_speedscope_follows_its_rules(name: str, request: pytest.FixtureRequest)
         assert not stack
         assert at == profile["endValue"]
     assert opened == len(trace.rows)
-    assert 0 <= document["activeProfileIndex"] < len(document["profiles"])
+    assert document["profiles"][document["activeProfileIndex"]]["name"] == "calls 1001"
 
 
 @pytest.mark.parametrize("name", ["trace", "overlapping"])
