@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -227,13 +228,14 @@ def test_what_was_written_before_a_failure_is_kept(sqlite: Store, root: Path, mo
     monkeypatch.setattr(index_module, "BATCH", 1)
     monkeypatch.setattr(opening, "BUSY_S", 0.05)
     store = open_store(sqlite.name)
+    with ExitStack() as another:
 
-    def directories() -> Iterator[Path]:
-        yield write_run(root, A)
-        with sqlite.writing():
+        def directories() -> Iterator[Path]:
+            yield write_run(root, A)
+            another.enter_context(sqlite.writing())
             yield write_run(root, B)
 
-    with pytest.raises(StoreError, match="locked"):
-        index(store, directories())
+        with pytest.raises(StoreError, match="locked"):
+            index(store, directories())
     assert ids(store) == [A]
     assert catch_up(store, root).added == [B]
