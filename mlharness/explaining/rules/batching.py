@@ -9,13 +9,15 @@ import numpy as np
 from mlharness.explaining.calls import Calls
 from mlharness.explaining.evidence import Evidence
 from mlharness.explaining.rules.rule import THROUGHPUT, Fact, Finding, Gain, Rule, Unsaid, duration, percent
-from mlharness.explaining.shares import QUEUE, shares_of
+from mlharness.explaining.shares import QUEUE, little_of, shares_of
 
 WORTH = 0.15
 LARGER = 8
 """So many times as large is the batch for which a gain is predicted."""
 WAITING = 0.1
-"""Server's batches can only grow when queries wait."""
+"""Server's batches can only grow when queries wait ..."""
+BUSY = 0.5
+"""... and need not where workers have little to do."""
 ENOUGH = 20
 """Batches of one size that make a point of the fit."""
 
@@ -40,7 +42,8 @@ def judge(evidence: Evidence) -> Finding | Unsaid | None:
     scenario = evidence.setup.scenario
     if calls is None or shares is None or scenario not in ("Offline", "Server"):
         return None
-    if scenario == "Server" and shares[QUEUE] < WAITING:
+    little = little_of(evidence)
+    if scenario == "Server" and (shares[QUEUE] < WAITING or little is None or little.utilisation < BUSY):
         return None
     fitted = fit(calls)
     cost = fitted or explained(evidence, calls)

@@ -47,25 +47,45 @@ def gain(found: Finding) -> float:
 
 
 def test_queries_that_wait() -> None:
-    # two workers with a batch in hand half of the time
-    evidence = some_evidence(SERVER, some_calls(between=10 * MS), waited=10 * MS)
+    # two workers with a batch in hand two thirds of the time, which is 10 ms for each
+    evidence = some_evidence(SERVER, some_calls(between=5 * MS), waited=5 * MS)
     found = finds("queue", evidence)
     busy = fact(found, "time in which an instance has a batch in hand")
-    assert busy == pytest.approx(200 / 190 / 2)
-    assert fact(found, "mean wait") == 10 * MS
-    assert found.weight == 0.5
+    assert busy == pytest.approx(200 / 145 / 2)
+    assert fact(found, "mean wait") == pytest.approx(5 * MS)
+    assert found.weight == pytest.approx(1 / 3)
     assert "--target-qps 90," in found.change
     left = wait(0.9 * busy, 2) / wait(busy, 2)
-    assert gain(found) == pytest.approx(1 / (0.5 + 0.5 * left))
+    assert gain(found) == pytest.approx(1 / (2 / 3 + left / 3))
     assert 0.5 < left < 0.9
 
 
 def test_idle_cores_are_the_first_remedy_for_a_queue() -> None:
-    evidence = some_evidence(replace(SERVER, cores=4), some_calls(between=10 * MS), waited=10 * MS)
+    evidence = some_evidence(replace(SERVER, cores=4), some_calls(between=5 * MS), waited=5 * MS)
     found = finds("queue", evidence)
     assert found.change.startswith("--instances 4:")
     busy = fact(found, "time in which an instance has a batch in hand")
-    assert gain(found) == pytest.approx(1 / (0.5 + 0.5 * wait(busy / 2, 4) / wait(busy, 2)))
+    assert gain(found) == pytest.approx(1 / (2 / 3 + wait(busy / 2, 4) / wait(busy, 2) / 3))
+
+
+def test_batches_that_wait_to_be_filled() -> None:
+    found = finds("queue", some_evidence(replace(SERVER, max_wait_us=5000), some_calls(between=90 * MS), waited=5 * MS))
+    assert "the wait for a batch to fill (--max-wait 5)" in found.verdict
+    assert found.change == "--max-wait 0"
+    assert gain(found) == pytest.approx(1.5)
+
+
+def test_a_wait_that_the_load_does_not_explain() -> None:
+    found = finds("queue", some_evidence(SERVER, some_calls(between=90 * MS), waited=50 * MS))
+    assert "which does not explain it" in found.verdict
+    assert found.gain is None
+    assert "explain" in found.no_gain
+
+
+def test_multistream_queries_that_wait() -> None:
+    found = finds("queue", some_evidence(a_setup(scenario="MultiStream", batch_size=8), waited=10 * MS))
+    assert found.change == "--batch-size 4, so that every instance has a part."
+    assert found.gain is None
 
 
 def test_workers_that_cannot_keep_up() -> None:
@@ -140,6 +160,9 @@ def test_one_size_and_no_layers_tell_nothing() -> None:
 def test_batches_are_no_matter_where_nothing_could_be_larger() -> None:
     assert RULE["batch"](some_evidence(a_setup(scenario="SingleStream"), layers=tiny_layers())) is None
     assert RULE["batch"](some_evidence(SERVER, layers=tiny_layers())) is None  # nobody waits
+    lazy = some_calls(between=90 * MS)
+    assert RULE["batch"](some_evidence(SERVER, lazy, waited=5 * MS, layers=tiny_layers())) is None  # nobody is busy
+    assert finds("batch", some_evidence(SERVER, waited=5 * MS, layers=tiny_layers())).change.endswith("--max-wait 1")
     assert RULE["batch"](some_evidence(calls=some_calls(predict=20 * MS), layers=tiny_layers(ns=20 * MS))) is None
 
 
