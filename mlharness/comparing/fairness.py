@@ -36,13 +36,14 @@ class Difference:
 
 @dataclass(frozen=True)
 class Aspect:
-    """Values of a run by name, and why ranking two runs that differ in one is unfair; empty when it is not.
+    """Values of a run by name, what they are, and why ranking runs that differ in one is unfair (empty: it is not).
 
     What a run does not know has no name there; only names that both runs have are compared.
     """
 
     name: str
     read: Callable[[Run], Mapping[str, Any]]
+    what: str
     unfair: str = ""
 
 
@@ -202,17 +203,31 @@ def _steps(run: Run, which: str) -> dict[str, Any]:
 
 
 ASPECTS: tuple[Aspect, ...] = (
-    Aspect("scenario", _scenario, "LoadGen asked in another way"),
-    Aspect("rules", _rules, "other rules"),
-    Aspect("data", _data, "other data"),
-    Aspect("precision", _precision, "another precision is another amount of work"),
-    Aspect("target", _target, "another target"),
-    Aspect("audit", _audit, "an audit changes what LoadGen asks"),
-    Aspect("manifest", _manifest),
-    Aspect("preprocessing", _preprocessing),
-    Aspect("load", _load),
-    Aspect("settings", _settings),
-    Aspect("versions", _versions),
-    Aspect("host", _host),
+    Aspect("scenario", _scenario, "LoadGen's scenario", "LoadGen asked in another way"),
+    Aspect("rules", _rules, "quick or mlperf", "other rules"),
+    Aspect("data", _data, "the data set, its manifest, and how many samples", "other data"),
+    Aspect(
+        "precision",
+        _precision,
+        "the option of the framework that sets it, and floating dtypes of inputs and outputs",
+        "another precision is another amount of work",
+    ),
+    Aspect(
+        "target",
+        _target,
+        "the percentile, samples a query, Server's latency limit, and the rate unless it was searched",
+        "another target",
+    ),
+    Aspect("audit", _audit, "an audit.config, and what it sets", "an audit changes what LoadGen asks"),
+    Aspect("manifest", _manifest, "the model's manifest"),
+    Aspect("preprocessing", _preprocessing, "the steps before the model, which are not timed"),
+    Aspect("load", _load, "how long LoadGen tests, its seeds, and how many samples are held ready"),
+    Aspect(
+        "settings",
+        _settings,
+        "device, instances, threads, batches, warm-up, options of the framework, the steps after the model",
+    ),
+    Aspect("versions", _versions, "the framework, its version and plugin, Python, mlharness, LoadGen, other packages"),
+    Aspect("host", _host, "name, processor, cores, memory, operating system, governor"),
 )
 """All but the model itself, in the order in which they are told. What is unfair has its reason."""
