@@ -7,6 +7,7 @@ or ``plan:NAME``: all runs of the series, or of the plan, of the run that is nam
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,7 @@ from mlharness.errors import UserError, did_you_mean
 from mlharness.rundir import RESULT
 
 _WILD = frozenset("*?[")
+_BACK = re.compile(r"@-[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,11 @@ class Shelf:
         raise UserError(f"there is no run {name!r} in {self.root}", did_you_mean(name, [*names, "@last"]))
 
     def _by_age(self, name: str) -> Path:
-        back = {"@last": "-1"}.get(name, name[1:])
-        if not back.lstrip("-").isdecimal() or not back.startswith("-"):
+        back = 1 if name == "@last" else int(name[2:]) if _BACK.fullmatch(name) else 0
+        if not back:
             raise UserError(f"there is no run {name!r}", "Write @last, or @-2 for the last but one.")
         try:
-            return self.directories[int(back)]
+            return self.directories[-back]
         except IndexError:
             raise UserError(
                 f"there is no run {name!r}: {self.root} has {len(self.directories)}", "Name another run, or --runs DIR."
