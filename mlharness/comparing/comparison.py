@@ -132,7 +132,7 @@ def compare_metric(
     if not problem and min(map(len, values)) < LEAST_RUNS:
         problem, verdict = f"{len(a)} and {len(b)} runs, and {LEAST_RUNS} a side are needed", "not enough data"
     elif not problem:
-        effect = (paired if in_pairs else independent)(*values, confidence)
+        effect = (paired if in_pairs else independent)(values[0], values[1], confidence)
         verdict = verdict_of(effect, metric.better)
     ratio = geometric_mean(values[1]) / geometric_mean(values[0]) if verdict != "not comparable" else None
     return {

@@ -96,18 +96,17 @@ def _of_model(a: Run, b: Run) -> Iterator[Difference]:
 def _answers(a: Run, b: Run, same_files: bool, random: bool) -> Difference | None:
     """How the outputs on the first samples differ; None when they are the same to the bit, or nobody can tell."""
     one, other = a.result["fingerprint"], b.result["fingerprint"]
-    shown = [found["sha256"] if found else None for found in (one, other)]
     if one is None or other is None:
         if same_files or random:
             return None
         why = "other files, and no fingerprint to tell whether it is the same model"
-        return Difference("outputs", "fingerprint", *shown, why)
-    told, alike = likeness.compare(one, other)
-    if not told:
-        return None
-    if random:
-        return Difference("outputs", "fingerprint", *shown)
-    return Difference("outputs", "fingerprint", *shown, "" if alike else told.partition(": fingerprint")[0])
+    else:
+        told, alike = likeness.compare(one, other)
+        if not told:
+            return None
+        why = "" if alike or random else told.partition(": fingerprint")[0]
+    first, second = (found["sha256"] if found else None for found in (one, other))
+    return Difference("outputs", "fingerprint", first, second, why)
 
 
 def _scenario(run: Run) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, Literal
@@ -145,8 +145,8 @@ def _increasing(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def _align_gap(a: Sequence[Layer], b: Sequence[Layer]) -> Iterator[Matched]:
     """Layers between two matches: by type and shape, in order; what then stands opposite each other is a block."""
-    keys: list[list[Hashable]] = [[kind(layer) for layer in side] for side in (a, b)]
-    for tag, a0, a1, b0, b1 in SequenceMatcher(None, *keys, autojunk=False).get_opcodes():
+    ones, others = [kind(layer) for layer in a], [kind(layer) for layer in b]
+    for tag, a0, a1, b0, b1 in SequenceMatcher(None, ones, others, autojunk=False).get_opcodes():
         if tag == "equal":
             yield from (
                 Matched((one,), (other,), "type and shape") for one, other in zip(a[a0:a1], b[b0:b1], strict=True)

@@ -43,7 +43,8 @@ class Run:
 
     def label(self, key: str) -> str | None:
         """A label; None without it."""
-        return self.result["labels"].get(key)
+        labels: Mapping[str, str] = self.result["labels"]
+        return labels.get(key)
 
 
 def read_run(directory: Path) -> Run:

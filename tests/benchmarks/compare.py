@@ -63,7 +63,7 @@ def record(root: Path, count: int) -> list[Cycle]:
     folder.mkdir(parents=True)
     turns = calibrate(root / "calibration", folder)
     manifests = {name: write_manifest(folder, turns.get(name, 0)) for name in VERSIONS}
-    cycles = []
+    cycles: list[Cycle] = []
     for number in range(count):
         order = VERSIONS if number % 2 == 0 else VERSIONS[::-1]
         cycles.append({name: run(root / "runs", manifests[name], f"{name}-{number}") for name in order})
@@ -108,7 +108,7 @@ def read_cycles(root: Path) -> list[Cycle]:
         recorded = read_run(path.parent)
         name, _, number = str(recorded.label("turn")).rpartition("-")
         found.setdefault(int(number), {})[name] = recorded
-    return [found[number] for number in sorted(found) if len(found[number]) == len(VERSIONS)]
+    return [dict(found[number]) for number in sorted(found) if len(found[number]) == len(VERSIONS)]
 
 
 def analyse(cycles: Sequence[Cycle]) -> Iterator[Row]:

@@ -45,7 +45,8 @@ def a_run(
     values = dict.fromkeys((*LATENCIES, "early_stopping_latency_ss"), 1000000.0 * factor)
     rates = dict.fromkeys(("result_samples_per_second", "result_completed_samples_per_sec"), 1000 / factor)
     folder = Path(f"20260101T00{number:02}00Z-tiny-{plan.test.scenario}-{number:06x}")
-    measured = a_measured(folder, **values, **rates)
+    figures: dict[str, Any] = {**values, **rates}
+    measured = a_measured(folder, **figures)
     started = f"2026-01-01T00:{number:02}:00.000+00:00"
     result = make_result(plan, folder, Findings(performance=measured, **kw), SYSTEM, started, started)
     result["quality"] = {"grade": "A", "reasons": [], "stretches": [], "samples": 9}

@@ -86,12 +86,13 @@ def share_seen(compare: Test, factor: float, drift: float, spread: float = 0.02,
     """How often 7 and 7 runs in turns are called different, on a machine that drifts by a random walk."""
     draw, seen = random.Random(11), 0  # noqa: S311  # not for secrets
     for _ in range(rounds):
-        here, sides = 0.0, ([], [])  # type: tuple[list[float], list[float]]
+        here = 0.0
+        sides: tuple[list[float], list[float]] = ([], [])
         for number in range(7):
             for place in (0, 1) if number % 2 == 0 else (1, 0):
                 here += draw.gauss(0, drift)
                 sides[place].append(math.exp(here + draw.gauss(0, spread)) * (factor if place else 1))
-        seen += compare(*sides).seen
+        seen += compare(sides[0], sides[1]).seen
     return seen / rounds
 
 
