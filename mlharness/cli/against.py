@@ -24,7 +24,6 @@ from mlharness.comparing.groups import PAIR, SERIES, Group, side_label
 from mlharness.comparing.runs import Run, read_run
 from mlharness.comparing.verdict import Condition
 from mlharness.errors import UserError
-from mlharness.paths import runs_dir
 from mlharness.request import Request
 
 PAIRS = 7
@@ -98,9 +97,7 @@ def bench_against(
     """
     series = secrets.token_hex(3)
     again = shlex.join(f"label:{SERIES}={side_label(series, letter)}" for letter in "AB")
-    root = sides[0].request.root
-    where = "" if root == runs_dir() else f" --runs {shlex.quote(str(root))}"
-    output.note(f"{2 * pairs} runs; to compare them again: mlh compare {again}{where}")
+    output.note(f"{2 * pairs} runs; to compare them again: mlh compare {again}")
     codes = []
     for number, letter in turns(pairs):
         side = sides["AB".index(letter)]

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
 from mlharness.cli.exits import ExitCode
 from mlharness.cli.options import output_options
 from mlharness.cli.output import Output
+from mlharness.cli.run_names import complete_runs, known_runs
 
 
 @click.command("compare")
-@click.argument("runs", metavar="A B [C ...]", nargs=-1)
-@click.option("--runs", "root", type=click.Path(path_type=Path), metavar="DIR", help="Folder of run directories.")
+@click.argument("names", metavar="A B [C ...]", nargs=-1, shell_complete=complete_runs)
 @click.option("--anyway", is_flag=True, help="Rank an unfair pair, too; the result says so.")
 @click.option(
     "--fail-if", "conditions", multiple=True, metavar="[METRIC:]slower:X%",
@@ -23,9 +22,7 @@ from mlharness.cli.output import Output
 @click.option("--format", "form", type=click.Choice(("table", "markdown")), default="table", show_default=True,
               help="For a terminal, or for a page.")  # fmt: skip
 @output_options
-def command(
-    runs: Sequence[str], root: Path | None, anyway: bool, conditions: Sequence[str], form: str, output: Output
-) -> ExitCode:
+def command(names: Sequence[str], anyway: bool, conditions: Sequence[str], form: str, output: Output) -> ExitCode:
     """Compare runs, or groups of repeated runs: A against each of the others.
 
     A run is its name or the beginning of it, its directory, or @last, @-2 and so on. A group is several joined by
@@ -33,13 +30,12 @@ def command(
     or plan:RUN (all runs of that plan on that host).
     """
     from mlharness.cli.comparison import report
-    from mlharness.comparing.selecting import Shelf
+    from mlharness.comparing.selecting import select_runs
     from mlharness.comparing.verdict import parse_condition
     from mlharness.errors import UserError
-    from mlharness.paths import runs_dir
 
     wanted = [parse_condition(text) for text in conditions]
-    if len(runs) < 2:
+    if len(names) < 2:
         raise UserError("there is nothing to compare", "Name two runs, or two groups of runs: mlh compare @-2 @last.")
-    shelf = Shelf(root or runs_dir())
-    return report(output, [shelf.select(text) for text in runs], anyway, wanted, form == "markdown")
+    runs = known_runs(output)
+    return report(output, [select_runs(runs, name) for name in names], anyway, wanted, form == "markdown")

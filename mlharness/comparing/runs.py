@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlharness.errors import UserError
-from mlharness.result import SCHEMA_VERSION
-from mlharness.rundir import PLAN, RESULT, SYSTEM
+from mlharness import runs
+from mlharness.rundir import PLAN, SYSTEM
+from mlharness.store.reading import read_json
 
 Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Run:
-    """The documents of one run; ``plan`` and ``system`` are empty when only the result is known."""
+    """The documents of one run; ``plan`` and ``system`` are empty, and ``directory`` is None, where nobody has them."""
 
     result: Document
     plan: Document = field(default_factory=dict)
@@ -47,29 +46,15 @@ class Run:
         return labels.get(key)
 
 
+def complete(found: runs.Run) -> Run:
+    """A run with its plan and its system. Raises UserError when one of the files is damaged."""
+    if not found.here:
+        return Run(found.result)
+    files = (found.directory / name for name in (PLAN, SYSTEM))
+    plan, system = (read_json(file) if file.is_file() else {} for file in files)
+    return Run(found.result, plan, system, found.directory)
+
+
 def read_run(directory: Path) -> Run:
-    """The run of a directory. Raises UserError for one that has no result of this version."""
-    result = _read(directory / RESULT)
-    if result is None:
-        raise UserError(f"{directory} has no {RESULT}: the run did not end", "Make the run again.")
-    version = result.get("schema_version")
-    if version != SCHEMA_VERSION:
-        raise UserError(
-            f"{directory / RESULT} has schema version {version!r}, and this mlharness knows {SCHEMA_VERSION}",
-            "Compare it with the version of mlharness that made it.",
-        )
-    return Run(result, _read(directory / PLAN) or {}, _read(directory / SYSTEM) or {}, directory)
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}", "Check the file's permissions.") from error
-    except ValueError as error:  # no JSON, or no UTF-8
-        raise UserError(f"{path} is damaged: {error}", "Make the run again, or take its copy from a backup.") from error
-    if not isinstance(found, dict):
-        raise UserError(f"{path} is damaged: it holds no JSON object", "Make the run again.")
-    return found
+    """The run of a directory. Raises UserError when it is none, or damaged."""
+    return complete(runs.at(directory))
