@@ -90,11 +90,11 @@ def show(output: Output, document: Document, markdown: bool = False) -> None:
             output.line()
             heads = ("METRIC", *_sides(comparison, letters), "CHANGE", "INTERVAL", "COULD HAVE SEEN", "VERDICT")
             table(output, heads, [*metric_rows(comparison["metrics"]), *accuracy_rows(comparison["accuracy"])])
-        if comparison["layers"]:
+        for title, rows in trace_tables(comparison["traces"]):
             output.line()
-            table(
-                output, ("LAYER", *_sides(comparison, letters), "CHANGE", "SHARE", "MATCHED BY"), layer_rows(comparison)
-            )
+            output.line(title)
+            output.line()
+            table(output, ("", "TYPE", *_sides(comparison, letters), "CHANGE", "SHARE", "MATCHED BY"), rows)
 
 
 def headline(comparison: Document, letters: Mapping[str, str]) -> str:
@@ -116,6 +116,11 @@ def remarks(comparison: Document) -> Iterator[str]:
     yield from comparison["notes"]
     yield from (f"{one['run']} left out: {one['reason']}" for one in comparison["without_partner"])
     yield from dict.fromkeys(metric["problem"] for metric in comparison["metrics"] if metric["problem"])
+    traces = comparison["traces"]
+    if traces:
+        yield from (f"traces: no {reason}" for reason in traces["missing"])
+        if traces["batch"][0] != traces["batch"][1]:
+            yield f"traces: a call has {traces['batch'][0]} samples in a, and {traces['batch'][1]} in b"
 
 
 def group_row(group: Document, letters: Mapping[str, str]) -> list[str]:
@@ -148,7 +153,7 @@ def metric_rows(metrics: Sequence[Document]) -> Iterator[list[str]]:
     """A row for each metric."""
     for metric in metrics:
         sides = [value(metric[side]["mean"], metric["unit"]) for side in ("a", "b")]
-        smallest = "" if metric["smallest"] is None else f"{100 * metric['smallest']:.2g} %"
+        smallest = "" if metric["smallest"] is None else _percent(metric["smallest"])
         name = FIGURES.get(metric["name"], f"latency {metric['name']}")
         yield [name, *sides, change(metric["ratio"]), interval(metric), smallest, metric["verdict"]]
 
@@ -164,16 +169,33 @@ def accuracy_rows(found: Document | None) -> Iterator[list[str]]:
     yield [found["metric"], *sides, difference, bounds, smallest, found["verdict"]]
 
 
-def layer_rows(comparison: Document) -> Iterator[list[str]]:
+def trace_tables(traces: Document | None) -> Iterator[tuple[str, list[list[str]]]]:
+    """Layers and kernels of the traced runs: a title with their whole difference, and the rows."""
+    for part in ("layers", "kernels"):
+        found = traces[part] if traces else None
+        if found:
+            sums = f"{milliseconds(found['a_ns'])} and {milliseconds(found['b_ns'])}, {_micro(found['delta_ns'])}"
+            yield f"{part} in a traced call: {sums}; * explain nine tenths of it", list(layer_rows(found["rows"]))
+
+
+def layer_rows(rows: Sequence[Document]) -> Iterator[list[str]]:
     """The layers that explain the difference, and the next largest."""
-    for number, row in enumerate(comparison["layers"]["rows"]):
+    for number, row in enumerate(rows):
         if number >= _LAYERS and not row["explains"]:
             return
-        names = list(dict.fromkeys((*row["a"], *row["b"])))
+        names = [shortened(", ".join(row[side])) for side in ("a", "b") if row[side]]
         share = "" if row["share"] is None else f"{100 * row['share']:.0f} %"
         sides = [milliseconds(row[f"{side}_ns"]) if row[side] else "-" for side in ("a", "b")]
-        delta = f"{row['delta_ns'] / 1e3:+.1f} us"
-        yield [shortened(", ".join(names)), *sides, delta, f"{share}{' *' if row['explains'] else ''}", row["how"]]
+        marked = f"{share}{' *' if row['explains'] else ''}"
+        yield [" -> ".join(dict.fromkeys(names)), row["type"], *sides, _micro(row["delta_ns"]), marked, row["how"]]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:,.0f} %"
+
+
+def _micro(nanoseconds: float) -> str:
+    return f"{nanoseconds / 1e3:+,.1f} us"
 
 
 def change(ratio: float | None) -> str:

@@ -13,6 +13,7 @@ from mlharness.comparing.fairness import Difference, differences
 from mlharness.comparing.groups import Group, LeftOut, check_groups, pairs
 from mlharness.comparing.metrics import Metric, metrics_of
 from mlharness.comparing.runs import Run
+from mlharness.comparing.traces import compare_traces
 from mlharness.comparing.verdict import LEAST_RUNS, Verdict, verdict_of
 from mlharness.errors import UserError
 
@@ -55,6 +56,7 @@ def compare_pair(a: Group, b: Group, confidence: float = CONFIDENCE, anyway: boo
     metrics = metrics_of(*kept) if ranked and kept[0] else []
     shown = [compare_metric(metric, *kept, confidence, matched is not None) for metric in metrics]
     accuracy = accuracy_difference(ones, others) if ranked else None
+    traces, trouble = read_traces(ones, others) if ranked else (None, [])
     return {
         "a": a.name,
         "b": b.name,
@@ -69,8 +71,8 @@ def compare_pair(a: Group, b: Group, confidence: float = CONFIDENCE, anyway: boo
         "metrics": shown,
         "accuracy": accuracy,
         "verdict": overall(ranked, shown, accuracy),
-        "notes": notes(ones, others, matched is not None, confidence) if ranked else [],
-        "layers": None,
+        "notes": [*notes(ones, others, matched is not None, confidence), *trouble] if ranked else [],
+        "traces": traces,
     }
 
 
@@ -155,6 +157,14 @@ def side(values: Sequence[float]) -> dict[str, Any]:
     """The values of one side, in the order of the runs (or pairs), and their geometric mean."""
     positive = min(values) > 0
     return {"n": len(values), "mean": geometric_mean(values) if positive else None, "values": list(values)}
+
+
+def read_traces(a: Sequence[Run], b: Sequence[Run]) -> tuple[dict[str, Any] | None, list[str]]:
+    """What the traces say, and a note when they cannot be read: the figures are none of theirs."""
+    try:
+        return compare_traces(a, b), []
+    except UserError as error:
+        return None, [f"traces are left out: {error.message}"]
 
 
 def overall(ranked: bool, metrics: Sequence[dict[str, Any]], accuracy: dict[str, Any] | None) -> str:

@@ -27,10 +27,9 @@ ENOUGH = 0.9
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer (or kernel) of a run's trace; the order of a list is that of the first query.
+    """A layer (or kernel) of a run's trace; the order of a list is that in which they run.
 
-    ``shape`` is the output's, empty when nobody says. ``mean_ns`` is the time for one query in nanoseconds: what its
-    calls took in all, over the number of queries.
+    ``shape`` is the output's, empty when nobody says. ``mean_ns`` is its time in one call of the model, in nanoseconds.
     """
 
     name: str
@@ -49,7 +48,7 @@ class Matched:
 
     @property
     def delta_ns(self) -> float:
-        """How much longer b takes for a query."""
+        """How much longer b takes in a call of the model."""
         return sum(layer.mean_ns for layer in self.b) - sum(layer.mean_ns for layer in self.a)
 
 
@@ -114,12 +113,13 @@ def _row(match: Matched, whole: float, explains: bool) -> dict[str, Any]:
 
 def _by_name(a: Sequence[Layer], b: Sequence[Layer]) -> list[tuple[int, int]]:
     """Places of layers with the same name, the first with the first, the second with the second."""
-    places = {name: place for place, name in enumerate(_numbered(layer.name for layer in b))}
-    named = ((place, places.get(name)) for place, name in enumerate(_numbered(layer.name for layer in a)))
+    places = {name: place for place, name in enumerate(numbered(layer.name for layer in b))}
+    named = ((place, places.get(name)) for place, name in enumerate(numbered(layer.name for layer in a)))
     return [(one, other) for one, other in named if other is not None]
 
 
-def _numbered(names: Iterable[str]) -> Iterator[tuple[str, int]]:
+def numbered(names: Iterable[str]) -> Iterator[tuple[str, int]]:
+    """Each name with how often it has come so far: the second ``relu`` is another one than the first."""
     seen: Counter[str] = Counter()
     for name in names:
         seen[name] += 1
