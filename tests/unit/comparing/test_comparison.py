@@ -24,6 +24,7 @@ GOLDEN = Path(__file__).parent / "golden.json"
 def check(document: dict[str, Any]) -> dict[str, Any]:
     """The document, when it follows the schema and is JSON."""
     schema = json.loads((resource_folder("schemas") / "comparison.v1.schema.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.Draft202012Validator(schema).validate(json.loads(json.dumps(document, allow_nan=False)))
     return document
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import jsonschema
@@ -117,7 +118,7 @@ def test_the_document_follows_the_schema(tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", [(), ("--format", "markdown")])
 def test_tables_of_layers_and_kernels(mlh: Mlh, tmp_path: Path, form: tuple[str, ...]) -> None:  # noqa: F811
     runs = [
-        str(make_run(tmp_path / name, layers=layers, change=lambda result, name=name: result.update(run_id=name)))
+        str(make_run(tmp_path / name, layers=layers, change=partial(dict.update, run_id=name)))
         for name, layers in (("one", NETWORK), ("other", slower_convolution()))
     ]
     ran = mlh("compare", *runs, *form)
