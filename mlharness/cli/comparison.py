@@ -81,7 +81,7 @@ def show(output: Output, document: Document, markdown: bool = False) -> None:
     for comparison in document["comparisons"]:
         output.line()
         output.line(f"{'### ' if markdown else ''}{headline(comparison, letters)}")
-        for line in remarks(comparison):
+        for line in remarks(comparison, dict(zip("ab", _sides(comparison, letters), strict=True))):
             output.line(f"{'- ' if markdown else '  '}{line}")
         if comparison["differences"]:
             output.line()
@@ -110,17 +110,17 @@ def headline(comparison: Document, letters: Mapping[str, str]) -> str:
     return f"{text} [unfair, ranked with --anyway]" if comparison["anyway"] else text
 
 
-def remarks(comparison: Document) -> Iterator[str]:
-    """What must be said with the verdict."""
+def remarks(comparison: Document, sides: Mapping[str, str]) -> Iterator[str]:
+    """What must be said with the verdict; ``sides`` are the letters of a and b."""
     yield from (f"unfair: {why}" for why in comparison["unfair"])
     yield from comparison["notes"]
     yield from (f"{one['run']} left out: {one['reason']}" for one in comparison["without_partner"])
     yield from dict.fromkeys(metric["problem"] for metric in comparison["metrics"] if metric["problem"])
     traces = comparison["traces"]
     if traces:
-        yield from (f"traces: no {reason}" for reason in traces["missing"])
+        yield from (f"{sides[one['side']]} has no {one['part']}: {one['reason']}" for one in traces["missing"])
         if traces["batch"][0] != traces["batch"][1]:
-            yield f"traces: a call has {traces['batch'][0]} samples in a, and {traces['batch'][1]} in b"
+            yield "samples in a traced call: {} and {}".format(*traces["batch"])
 
 
 def group_row(group: Document, letters: Mapping[str, str]) -> list[str]:
@@ -184,7 +184,7 @@ def layer_rows(rows: Sequence[Document]) -> Iterator[list[str]]:
         if number >= _LAYERS and not row["explains"]:
             return
         names = [shortened(", ".join(row[side])) for side in ("a", "b") if row[side]]
-        share = "" if row["share"] is None else f"{100 * row['share']:.0f} %"
+        share = "" if row["share"] is None else f"{round(100 * row['share'])} %"
         sides = [milliseconds(row[f"{side}_ns"]) if row[side] else "-" for side in ("a", "b")]
         marked = f"{share}{' *' if row['explains'] else ''}"
         yield [" -> ".join(dict.fromkeys(names)), row["type"], *sides, _micro(row["delta_ns"]), marked, row["how"]]

@@ -68,10 +68,10 @@ def means(lists: Sequence[Sequence[Layer]]) -> list[Layer]:
     ]
 
 
-def missing(sides: Sequence[Sequence[Traced]]) -> list[str]:
+def missing(sides: Sequence[Sequence[Traced]]) -> list[dict[str, str]]:
     """Why there are no layers or kernels on a side."""
     return [
-        f"{part} of {letter}: {traced.missing[part]}"
+        {"part": part, "side": letter, "reason": traced.missing[part]}
         for part in PARTS
         for letter, side in zip("ab", sides, strict=True)
         for traced in side[:1]

@@ -93,7 +93,9 @@ def test_a_trace_without_layers_says_why(tmp_path: Path) -> None:
     found = compare_traces([run(tmp_path, 1)], [run(tmp_path, 2, levels=LEVELS[:2])])
     assert found is not None
     assert (found["layers"], found["kernels"]) == (None, None)
-    assert found["missing"][0].startswith("layers of b: the level framework")
+    first = found["missing"][0]
+    assert (first["part"], first["side"]) == ("layers", "b")
+    assert first["reason"].startswith("the level framework")
 
 
 def test_a_damaged_trace_is_named_and_the_figures_are_there(tmp_path: Path) -> None:
