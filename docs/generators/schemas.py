@@ -64,7 +64,7 @@ def resolve(whole: Schema, schema: Schema) -> Schema:
     found: Any = whole
     for part in reference.removeprefix("#/").split("/"):
         found = found[part]
-    return dict(found)
+    return {**found, **{key: value for key, value in schema.items() if key != "$ref"}}
 
 
 def kind(schema: Schema) -> str:
@@ -72,7 +72,11 @@ def kind(schema: Schema) -> str:
     if "const" in schema:
         return code(schema["const"])
     if "enum" in schema:
-        return " or ".join(map(code, schema["enum"])) if len(schema["enum"]) <= 5 else "one of a list"
+        return (
+            " or ".join(code("null" if one is None else one) for one in schema["enum"])
+            if len(schema["enum"]) <= 5
+            else "one of a list"
+        )
     types = schema.get("type", "object")
     words = [_WORDS[name] for name in ([types] if isinstance(types, str) else types)]
     return " or ".join(words)

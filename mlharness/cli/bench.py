@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +72,20 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--count", type=_AT_LEAST_1, metavar="N", help="Use only the first N samples of the data set."),
     click.option("--warmup", type=_AT_LEAST_1, default=3, show_default=True, help="Batches before anything is timed."),
     click.option("--seed", type=click.IntRange(0, 2**64 - 1), help="Seed of LoadGen's schedule and sample order."),
-    click.option("--repeat", type=_AT_LEAST_1, default=1, show_default=True, help="Run the plan N times."),
+    click.option("--repeat", type=_AT_LEAST_1, help="Run the plan N times; else once, or 7 times --against another."),
+    click.option(
+        "--against",
+        metavar="B",
+        help='Compare with B, in turns: MODEL, "MODEL --option k=v" or "--framework NAME"; the rest is as for A.',
+    ),
+    click.option(
+        "--fail-if",
+        "conditions",
+        metavar="[METRIC:]slower:X%",
+        multiple=True,
+        help="With --against: exit with 3 when B is seen to be slower (or faster) by so much; repeatable.",
+    ),
+    click.option("--anyway", is_flag=True, help="With --against: rank an unfair pair, too; the result says so."),
     click.option(
         "--require-quality",
         type=_choice("ABC"),
@@ -133,19 +147,34 @@ def command(model: str, block: Sequence[str], output: Output, **chosen: Any) -> 
 
     plugins = discover(block)
     repeat, dry_run, root = chosen.pop("repeat"), chosen.pop("dry_run"), chosen.pop("root")
-    required, attempts = chosen.pop("require_quality"), chosen.pop("attempts")
-    if required and chosen["mode"] == "accuracy":
+    quality = chosen.pop("require_quality"), chosen.pop("attempts")
+    against, check = chosen.pop("against"), _Check(chosen.pop("anyway"), tuple(chosen.pop("conditions")))
+    if quality[0] and chosen["mode"] == "accuracy":
         raise UserError("--require-quality: only a performance run has a grade", "Use --mode performance or both.")
+    if against is None and check != _Check():
+        raise UserError("--fail-if and --anyway are for a comparison", "Add --against B.")
     try:
-        request = prepare(model, _choices(**chosen), plugins, root or runs_dir(), tuple(block))
+        asked = [(model, chosen), *([] if against is None else [_other(against, model, chosen)])]
+        requests = [
+            prepare(name, _choices(**choices), plugins, root or runs_dir(), tuple(block)) for name, choices in asked
+        ]
         if dry_run:
-            plan = request.plan_without_fetching()
-            output.show(plan.document, lambda: _show_plan(output, plan))
+            _show_plans(output, [request.plan_without_fetching() for request in requests])
             return ExitCode.DONE
         with interruptible():
-            return _run(request, repeat, (required, attempts), plugins, output)
+            if against is None:
+                return _run(requests[0], repeat or 1, quality, plugins, output)
+            return _run_against(requests, (model, against), repeat, quality, check, plugins, output)
     except PluginError as error:
         raise plugins.explain(error) from error
+
+
+@dataclass(frozen=True)
+class _Check:
+    """What is asked of a comparison: to rank an unfair pair, and the conditions of ``--fail-if``."""
+
+    anyway: bool = False
+    conditions: tuple[str, ...] = ()
 
 
 def _choices(
@@ -183,21 +212,58 @@ def _choices(
 
 
 def _run(request: Request, repeat: int, quality: tuple[str | None, int], plugins: Plugins, output: Output) -> ExitCode:
-    from mlharness.cli.attempts import attempt
+    from mlharness.cli.against import in_series
 
     results, codes, made = [], [], list[dict[str, Any]]()
-    for _ in range(repeat):
-        result, good = attempt(lambda: _bench(request, made, plugins, output), *quality, output.note)
+    for one in [request] if repeat == 1 else in_series(request, repeat):
+        result, code = _run_one(one, made, quality, plugins, output)
         results.append(result)
-        codes.append(exit_code_of(result) if good else ExitCode.FAILED)
-        if output.json:
-            output.warn(result["warnings"])  # who reads only the figure out of the document shall see them, too
-        else:
+        codes.append(code)
+        if not output.json:
             from mlharness.cli.summary import show_result  # not before the run: nobody waits for a table meanwhile
 
             show_result(output, result, request.root / result["run_id"])
     output.show(lambda: results[0] if repeat == 1 else {"results": results}, lambda: None)
     return worst(*codes)
+
+
+def _other(against: str, model: str, chosen: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    from mlharness.cli.against import parse_against
+
+    return parse_against(against, command, model, chosen)
+
+
+def _run_against(
+    requests: Sequence[Request],
+    names: tuple[str, str],
+    pairs: int | None,
+    quality: tuple[str | None, int],
+    check: _Check,
+    plugins: Plugins,
+    output: Output,
+) -> ExitCode:
+    from mlharness.cli.against import PAIRS, Side, bench_against, name_sides
+    from mlharness.comparing.verdict import parse_condition
+
+    conditions = [parse_condition(text) for text in check.conditions]  # before anything runs
+    a, b = (Side(name, request) for name, request in zip(name_sides(*names), requests, strict=True))
+
+    def run_one(request: Request, made: list[dict[str, Any]]) -> tuple[dict[str, Any], ExitCode]:
+        return _run_one(request, made, quality, plugins, output)
+
+    return bench_against((a, b), pairs or PAIRS, run_one, check.anyway, conditions, output)
+
+
+def _run_one(
+    request: Request, made: list[dict[str, Any]], quality: tuple[str | None, int], plugins: Plugins, output: Output
+) -> tuple[dict[str, Any], ExitCode]:
+    """A run that is good enough, or the best attempt at it; ``made`` gets every attempt."""
+    from mlharness.cli.attempts import attempt
+
+    result, good = attempt(lambda: _bench(request, made, plugins, output), *quality, output.note)
+    if output.json:
+        output.warn(result["warnings"])  # who reads only the figure out of the document shall see them, too
+    return result, exit_code_of(result) if good else ExitCode.FAILED
 
 
 def _bench(request: Request, made: list[dict[str, Any]], plugins: Plugins, output: Output) -> dict[str, Any]:
@@ -223,7 +289,12 @@ def exit_code_of(result: dict[str, Any]) -> ExitCode:
     return ExitCode.ACCURACY if accuracy and accuracy["passed"] is False else ExitCode.DONE
 
 
-def _show_plan(output: Output, plan: RunPlan) -> None:
+def _show_plans(output: Output, plans: Sequence[RunPlan]) -> None:
+    """The plan; with ``--against`` both, A's first."""
     import yaml
 
-    output.line(yaml.safe_dump(plan.document(), sort_keys=False).rstrip())
+    documents = [plan.document() for plan in plans]
+    output.show(
+        lambda: documents[0] if len(documents) == 1 else {"plans": documents},
+        lambda: output.line(yaml.safe_dump_all(documents, sort_keys=False).rstrip()),
+    )

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from mlharness.config import Source
     from mlharness.providers import Option
 
-NOT_IN_FILES = frozenset({"dry-run", "help", "json", "no-color", "profile", "quiet", "trust", "verbose"})
-"""Options that only a command line can give: a checkout's file must not grant itself trust, nor change what one
-invocation prints."""
+NOT_IN_FILES = frozenset({
+    "against", "anyway", "dry-run", "fail-if", "help", "json", "no-color", "profile", "quiet", "trust", "verbose",
+})  # fmt: skip
+"""Options that only a command line can give: a checkout's file must not grant itself trust, nor excuse an unfair
+comparison, nor change what one invocation prints."""
 
 _TYPES: dict[str, Literal["integer", "number", "boolean", "string"]] = {
     "integer": "integer",

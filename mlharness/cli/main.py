@@ -26,6 +26,7 @@ REPORT = (
 COMMANDS: dict[str, str] = {
     "analyze": "Say where the time of a traced run goes.",
     "bench": "Measure a model under MLPerf's rules.",
+    "compare": "Say which of several runs is faster, and how sure that is.",
     "completion": "Print the shell's completion script.",
     "datasets": "List data sets, or show one.",
     "doctor": "Check this host, plugins and frameworks before a run.",

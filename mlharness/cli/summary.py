@@ -12,7 +12,7 @@ from rich.text import Text
 from mlharness.cli.output import Output, printable
 from mlharness.cli.units import measured, milliseconds
 
-_NAMES = {
+FIGURES = {
     "early_stopping_latency_ss": "90th percentile latency (early stopping)",
     "early_stopping_latency_ms": "99th percentile latency (early stopping)",
     "result_90.00_percentile_latency_ns": "90th percentile latency (plain)",
@@ -20,6 +20,7 @@ _NAMES = {
     "result_completed_samples_per_sec": "completed samples a second",
     "result_samples_per_second": "samples a second",
 }
+"""What LoadGen's keys mean."""
 _STYLES = {"valid": "bold green", "invalid": "bold red", "failed": "bold red", "interrupted": "bold yellow"}
 
 
@@ -53,7 +54,7 @@ def rows(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         # Rules that ask for the same change say so in the same words.
         yield "try", "\n".join(dict.fromkeys(advice["text"] for advice in result["advice"]))
     if result["metric"]:
-        yield _NAMES[result["metric"]["name"]], figure(result)
+        yield FIGURES[result["metric"]["name"]], figure(result)
     if result["latency_ns"]:
         latency = result["latency_ns"]
         yield (

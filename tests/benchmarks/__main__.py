@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import frameworks, library, null_path, overhead, startup
+from tests.benchmarks import compare, frameworks, library, null_path, overhead, startup
 from tests.benchmarks.frameworks import Asked
 from tests.benchmarks.measure import Row
 
@@ -23,6 +23,8 @@ BENCHMARKS: Mapping[str, MakeRows] = {
     "overhead": overhead.rows,
 }
 """What is run when nothing is named."""
+LONG: Mapping[str, MakeRows] = {"compare": compare.rows}
+"""What needs no more than those, and takes 20 minutes."""
 OF_FRAMEWORKS = ("frameworks", "zoo")
 """What needs the plugins of all frameworks, and takes much longer."""
 WIDTH = 160
@@ -33,7 +35,7 @@ def main() -> None:
     """Medians of interleaved runs; the machine should have nothing else to do."""
     arguments = parse()
     asked = Asked(arguments.frameworks, arguments.models, arguments.duration)
-    benchmarks: Mapping[str, MakeRows] = {**BENCHMARKS, "frameworks": partial(frameworks.rows, asked=asked)}
+    benchmarks: Mapping[str, MakeRows] = {**BENCHMARKS, **LONG, "frameworks": partial(frameworks.rows, asked=asked)}
     names = arguments.names or list(BENCHMARKS)
     console = Console()
     if not console.is_terminal:
@@ -48,9 +50,9 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=main.__doc__)
-    every = (*BENCHMARKS, *OF_FRAMEWORKS)
+    every = (*BENCHMARKS, *LONG, *OF_FRAMEWORKS)
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"of {', '.join(every)}; without any, all but {OF_FRAMEWORKS}"
+        "names", nargs="*", metavar="NAME", help=f"of {', '.join(every)}; without any: {', '.join(BENCHMARKS)}"
     )
     parser.add_argument("--repeat", type=int, default=5, help="runs of each side (default 5)")
     for what in ("--frameworks", "--models"):

@@ -6,7 +6,7 @@ import json
 import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,10 @@ class Row:
     met: bool
 
 
-def mlh_bench(root: Path, *arguments: str) -> tuple[dict[str, Any], Path]:
+def mlh_bench(root: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> tuple[dict[str, Any], Path]:
     """One ``mlh bench``; its result and its run directory."""
     command = [sys.executable, "-m", "mlharness", "bench", *arguments, "--json", "-q", *UNTOLD, "--output", str(root)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}\n{done.stdout}")
     result = json.loads(done.stdout)
