@@ -10,7 +10,8 @@ from typing import Any
 
 from mlharness.cli.exits import ExitCode, ProblemsError
 from mlharness.cli.output import Output
-from mlharness.cli.summary import FIGURES, milliseconds
+from mlharness.cli.summary import FIGURES
+from mlharness.cli.units import milliseconds
 from mlharness.comparing.comparison import compare_groups
 from mlharness.comparing.groups import Group
 from mlharness.comparing.verdict import Condition, check_all

@@ -7,7 +7,8 @@ from typing import Any
 from mlharness.cli.summary import rows
 
 RESULT: dict[str, Any] = {
-    "invalid_reasons": ["limit", "early"], "metric": None, "latency_ns": None, "accuracy": None, "quality": None, "trace": None,
+    "invalid_reasons": ["limit", "early"], "metric": None, "latency_ns": None, "accuracy": None, "quality": None,
+    "trace": None,
     "harness": {"us_per_query": None}, "system": {"cpu": "cpu"}, "scenario": "Server",
     "framework": {"name": "null", "version": "1", "instances": 1, "threads": 1, "batch_size": 1},
     "dataset": {"name": "null", "count": 8},
