@@ -119,15 +119,15 @@ def test_postprocessing_that_holds_the_interpreter(
 
 
 def test_batches_that_are_too_small(bench: Bench, environment: Mapping[str, str]) -> None:
-    offline = ("null", "--scenario", "Offline", *SHORT)
+    offline = ("null", "--scenario", "Offline", "--instances", "1", *SHORT)
     tiny = bench(*offline, "--batch-size", "1", "--trace", "application,model")
     found = finding(verdict(tiny, environment), "batch")
     larger = bench(*offline, *found["change"].split())
     assert found["change"] == "--batch-size 8"
-    assert fact(found, "share of that cost") > 0.5
+    assert fact(found, "share of that cost") > 0.4
     measured = larger.document["metric"]["value"] / tiny.document["metric"]["value"]
-    assert measured > 1.5
-    assert found["gain"]["factor"] == pytest.approx(measured, rel=0.6)
+    assert measured > 1.2
+    assert 1 / 3 < found["gain"]["factor"] / measured < 3, "what was predicted is about what came"
 
 
 def test_each_level_is_measured_and_its_spans_are_kept(bench: Bench) -> None:
