@@ -83,6 +83,11 @@ def predict_ns(ran: Ran) -> float:
     return 1e3 * float(harness["predict_us_per_query"] * harness["samples_per_batch"])
 
 
+def rate(ran: Ran) -> float:
+    """Samples a second."""
+    return float(ran.document["metric"]["value"])
+
+
 def test_two_instances_that_fight_for_one_core(bench: Bench, environment: Mapping[str, str]) -> None:
     offline = ("digits-cnn", "--scenario", "Offline", "--batch-size", "64", *SHORT)
     with one_core():
@@ -122,10 +127,10 @@ def test_batches_that_are_too_small(bench: Bench, environment: Mapping[str, str]
     offline = ("null", "--scenario", "Offline", "--instances", "1", *SHORT)
     tiny = bench(*offline, "--batch-size", "1", "--trace", "application,model")
     found = finding(verdict(tiny, environment), "batch")
-    larger = bench(*offline, *found["change"].split())
     assert found["change"] == "--batch-size 8"
     assert fact(found, "share of that cost") > 0.4
-    measured = larger.document["metric"]["value"] / tiny.document["metric"]["value"]
+    rates = {size: [rate(bench(*offline, "--batch-size", size)) for _ in range(3)] for size in ("1", "8")}
+    measured = max(rates["8"]) / max(rates["1"])  # who shares the machine can only make a run slower
     assert measured > 1.2
     assert 1 / 3 < found["gain"]["factor"] / measured < 3, "what was predicted is about what came"
 
