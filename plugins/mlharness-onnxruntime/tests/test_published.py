@@ -121,4 +121,4 @@ def test_a_layout_that_is_not_what_comes_is_told(folder: Path) -> None:
     (folder / "means.yml").write_text(MODEL.replace("layout: HWC", "layout: CHW"), "utf-8")
     ran = mlh(folder, "bench", "./means.yml", "--dataset", "./blocks.yml", "--trust", "--duration", "1")
     assert ran.returncode == 0
-    assert "preprocess gives [4, 6, 3] for input 'image', and the manifest declares [3, 4, 6]" in ran.stderr
+    assert "preprocess gives [4, 6, 3] for input '0', and the manifest declares [3, 4, 6]" in ran.stderr
