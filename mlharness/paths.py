@@ -24,3 +24,8 @@ def cache_dir() -> Path:
 def runs_dir() -> Path:
     """The default root of run directories (not created)."""
     return data_dir() / "runs"
+
+
+def sweeps_dir() -> Path:
+    """The default root of sweep directories (not created)."""
+    return data_dir() / "sweeps"

@@ -15,14 +15,13 @@ from pathlib import Path
 from rich.box import MARKDOWN
 from rich.table import Table
 
+from mlharness.networks import Network, differences
 from tests.benchmarks.measure import Row, mlh_bench
 from tests.benchmarks.pairs import Subject, offline, single_stream
 
 FRAMEWORKS = ("onnxruntime", "torch", "tensorflow", "mxnet")
 PAIRED = ("resnet50", "mobilenet-v2")
 MODELS = ("alexnet", "vgg16", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "mobilenet-v2")
-SAME_NETWORK = 0.005
-"""Counts of one network may lie so far apart: frameworks fold, and count, differently."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,11 @@ class Cell:
     parameters: int | None = None
     multiply_adds: int | None = None
     note: str = ""
+
+    @property
+    def network(self) -> Network:
+        """What tells its network from others."""
+        return Network(self.framework, self.parameters, self.multiply_adds)
 
 
 def missing(model: str, framework: str) -> str:
@@ -71,9 +75,10 @@ def table(root: Path, asked: Asked) -> Table:
     found = Table("model", "framework", "samples/s", "parameters", "multiply-adds", "network", box=MARKDOWN)
     for model in asked.models or MODELS:
         cells = [measured(root, model, framework, asked) for framework in asked.frameworks or FRAMEWORKS]
-        for cell in cells:
-            found.add_row(*as_text(cell, differences(cell, cells)))
-            print(" | ".join(as_text(cell, differences(cell, cells))), file=sys.stderr, flush=True)
+        for cell, apart in zip(cells, differences([cell.network for cell in cells]), strict=True):
+            row = as_text(cell, f"DIFFERS: {apart}" if apart else "")
+            found.add_row(*row)
+            print(" | ".join(row), file=sys.stderr, flush=True)
     return found
 
 
@@ -91,23 +96,6 @@ def measured(root: Path, model: str, framework: str, asked: Asked) -> Cell:
         model, framework, result["framework"]["version"], result["metric"]["value"],
         about["parameters"], about["multiply_adds"],
     )  # fmt: skip
-
-
-def differences(cell: Cell, cells: list[Cell]) -> str:
-    """In what a cell's network differs from that of the first framework that tells, with a mark; empty when in nothing.
-
-    Under one name, zoos hold different networks, whose speeds say nothing about the frameworks.
-    """
-    found = []
-    for what in ("parameters", "multiply_adds"):
-        own = getattr(cell, what)
-        reference = next((other for other in cells if getattr(other, what) is not None), None)
-        if own is None or reference is None:
-            continue
-        apart = own / getattr(reference, what) - 1
-        if abs(apart) > SAME_NETWORK:
-            found.append(f"{what.replace('_', '-')} {100 * apart:+.1f} % of {reference.framework}'s")
-    return f"DIFFERS: {', '.join(found)}" if found else ""
 
 
 def as_text(cell: Cell, apart: str) -> tuple[str, ...]:

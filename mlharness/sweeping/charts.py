@@ -1,0 +1,180 @@
+"""The plots of a sweep's table, as Vega-Lite specifications: plain JSON that any page can embed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+Spec = dict[str, Any]
+Row = Mapping[str, Any]
+Point = dict[str, Any]
+
+SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
+OTHER_NETWORK = "≠"
+"""Marks a network that is not that of the model's first row."""
+
+
+def charts_of(table: Mapping[str, Any]) -> dict[str, Spec]:
+    """The specifications by name: throughput, latency, accuracy, scaling; those for which the table has figures."""
+    points = points_of(table["rows"])
+    made: Sequence[tuple[str, Callable[[str, list[Point]], Spec], list[Point]]] = (
+        ("throughput", throughput, [point for point in points if point["throughput"] is not None]),
+        ("latency", latency, [point for point in points if point["p90_ms"] is not None]),
+        ("accuracy", accuracy, with_front(points)),
+        ("scaling", scaling, scaled(points)),
+    )
+    return {name: chart(table["name"], chosen) for name, chart, chosen in made if chosen}
+
+
+def points_of(rows: Sequence[Row]) -> list[Point]:
+    """The valid rows as flat data; latencies in ms, and none of Offline, whose one query holds all samples."""
+    valid = [row for row in rows if row["status"] == "valid"]
+    several = {key for key in ("device", "batch_size", "instances") if len({str(row[key]) for row in rows}) > 1}
+    versions = len({(row["framework_name"], row["framework_version"]) for row in valid})
+    versioned = versions > len({row["framework_name"] for row in valid})
+    return [point_of(row, "batch_size" in several, list(labels(row, several, versioned))) for row in valid]
+
+
+def labels(row: Row, several: set[str], versioned: bool) -> Iterator[str]:
+    """What tells a row's system from those of the other rows, but its batch size."""
+    yield f"{row['framework_name']} {row['framework_version']}" if versioned else row["framework_name"]
+    if "device" in several:
+        yield row["device"]
+    if "instances" in several:
+        yield f"{row['ran_with']['instances']} instances"
+
+
+def point_of(row: Row, batched: bool, system: list[str]) -> Point:
+    """One row as flat data."""
+    took = None if row["scenario"] == "Offline" else row["latency_ns"]
+    batch, rate, score = row["ran_with"]["batch_size"], row["throughput"], row["accuracy"]
+    return {
+        "model": row["model"],
+        "system": ", ".join(system),
+        "setup": ", ".join([*system, f"batch {batch}"] if batched else system),
+        "scenario": row["scenario"],
+        "batch": batch,
+        "throughput": rate and rate["value"],
+        "low": rate and rate["low"],
+        "high": rate and rate["high"],
+        "p90_ms": took and took["p90"]["value"] / 1e6,
+        "p90_low": took and took["p90"]["low"] / 1e6,
+        "p90_high": took and took["p90"]["high"] / 1e6,
+        "accuracy": score and score["value"],
+        "accuracy_name": score and f"{score['metric']} {score['unit']}".strip(),
+        "higher_is_better": score and score["higher_is_better"],
+        "mark": OTHER_NETWORK if row["differs"] else "",
+        "differs": row["differs"],
+    }
+
+
+def with_front(points: Sequence[Point]) -> list[Point]:
+    """Points with an accuracy and a latency; ``front`` is true where no other of the scenario is better in both."""
+    known = [point for point in points if point["accuracy"] is not None and point["p90_ms"] is not None]
+    return [{**point, "front": not any(dominates(other, point) for other in known)} for point in known]
+
+
+def dominates(other: Point, point: Point) -> bool:
+    """Whether one is at least as good in both, and better in one, under the same metric and scenario."""
+    if any(other[key] != point[key] for key in ("scenario", "accuracy_name")):
+        return False
+    sign = 1 if point["higher_is_better"] else -1
+    ahead = sign * (other["accuracy"] - point["accuracy"])
+    sooner = point["p90_ms"] - other["p90_ms"]
+    return bool(ahead >= 0 and sooner >= 0 and (ahead > 0 or sooner > 0))
+
+
+def scaled(points: Sequence[Point]) -> list[Point]:
+    """The points of those systems that were measured with more than one batch size."""
+    sizes: dict[tuple[Any, ...], set[int]] = {}
+    for point in points:
+        sizes.setdefault(line_of(point), set()).add(point["batch"])
+    return [point for point in points if point["throughput"] is not None and len(sizes[line_of(point)]) > 1]
+
+
+def line_of(point: Point) -> tuple[Any, ...]:
+    """What the points of one line have in common."""
+    return point["model"], point["system"], point["scenario"]
+
+
+def throughput(name: str, points: list[Point]) -> Spec:
+    """Bars by model, a colour for each system."""
+    return bars(name, points, ("throughput", "low", "high"), "samples a second")
+
+
+def latency(name: str, points: list[Point]) -> Spec:
+    """Bars of the 90th percentile by model."""
+    return bars(name, points, ("p90_ms", "p90_low", "p90_high"), "90th percentile latency (ms)")
+
+
+def bars(name: str, points: list[Point], fields: tuple[str, str, str], title: str) -> Spec:
+    """Grouped bars with a line from the least to the largest, and a mark above those of another network."""
+    value, low, high = fields
+    models = list(dict.fromkeys(point["model"] for point in points))
+    setups = list(dict.fromkeys(point["setup"] for point in points))
+    shared = {
+        "x": {"field": "model", "type": "nominal", "sort": models, "title": None, "axis": {"labelAngle": 0}},
+        "xOffset": {"field": "setup", "type": "nominal", "sort": setups},
+    }
+    amount = {"field": value, "type": "quantitative", "title": title, "scale": {"zero": True}}
+    colour = {"field": "setup", "type": "nominal", "sort": setups, "title": None}
+    shown = ("model", "setup", "scenario", value, low, high, "differs")
+    layers = [
+        {"mark": "bar", "encoding": {"y": amount, "color": colour, "tooltip": [{"field": key} for key in shown]}},
+        {"mark": "rule", "encoding": {"y": {"field": low, "type": "quantitative"}, "y2": {"field": high}}},
+        {"mark": {"type": "text", "dy": -7}, "encoding": {"y": {"field": high, "type": "quantitative"},
+                                                          "text": {"field": "mark"}}},
+    ]  # fmt: skip
+    wide = {"width": {"step": max(8, min(22, 640 // max(1, len(models) * len(setups))))}}
+    subtitle = "lines: least to largest of the runs"
+    if any(point["mark"] for point in points):
+        subtitle += f"; {OTHER_NETWORK} another network under the same name"
+    return by_scenario(name, subtitle, points, {**wide, "height": 260, "encoding": shared, "layer": layers})
+
+
+def accuracy(name: str, points: list[Point]) -> Spec:
+    """Accuracy against latency, with the front of those that none beats in both."""
+    y = {"field": "accuracy", "type": "quantitative", "title": points[0]["accuracy_name"], "scale": {"zero": False}}
+    x = {"field": "p90_ms", "type": "quantitative", "title": "90th percentile latency (ms)", "scale": {"zero": False}}
+    colour = {"field": "setup", "type": "nominal", "title": None}
+    step = "step-after" if points[0]["higher_is_better"] else "step-before"
+    layers = [
+        {"transform": [{"filter": "datum.front"}], "mark": {"type": "line", "interpolate": step, "color": "#888",
+                                                            "strokeDash": [4, 3]}},
+        {"mark": {"type": "point", "filled": True, "size": 70}, "encoding": {
+            "color": colour, "tooltip": [{"field": key} for key in ("model", "setup", "accuracy", "p90_ms")]}},
+        {"mark": {"type": "text", "align": "left", "dx": 7, "dy": -5}, "encoding": {"text": {"field": "model"}}},
+    ]  # fmt: skip
+    front = "dashed: the Pareto front; no other is both more accurate and faster"
+    return by_scenario(name, front, points, {"width": 520, "height": 320, "encoding": {"x": x, "y": y},
+                                             "layer": layers})  # fmt: skip
+
+
+def scaling(name: str, points: list[Point]) -> Spec:
+    """Throughput by batch size, a line for each model and system."""
+    sizes = sorted({point["batch"] for point in points})
+    scale = {"type": "log", "base": 2}
+    layer = {
+        "mark": {"type": "line", "point": True},
+        "encoding": {
+            "x": {"field": "batch", "type": "quantitative", "title": "batch size", "scale": scale,
+                  "axis": {"values": sizes}},
+            "y": {"field": "throughput", "type": "quantitative", "title": "samples a second", "scale": {"zero": True}},
+            "color": {"field": "model", "type": "nominal", "title": None},
+            "strokeDash": {"field": "system", "type": "nominal", "title": None},
+        },
+    }  # fmt: skip
+    return by_scenario(name, "by batch size", points, {"width": 520, "height": 300, "layer": [layer]})
+
+
+def by_scenario(name: str, subtitle: str, points: list[Point], unit: Spec) -> Spec:
+    """One panel for each scenario, each with a scale of its own."""
+    return {
+        "$schema": SCHEMA,
+        "title": {"text": name, "subtitle": subtitle, "anchor": "start"},
+        "background": "white",
+        "data": {"values": points},
+        "facet": {"row": {"field": "scenario", "type": "nominal", "title": None}},
+        "resolve": {"scale": {"x": "independent", "y": "independent"}},
+        "spec": unit,
+    }
