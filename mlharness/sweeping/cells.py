@@ -78,7 +78,7 @@ def size(axes: Where) -> int:
 def cells_of(axes: Where, settings: Mapping[str, Any]) -> Iterator[Cell]:
     """The product of the axes, the last of which changes first."""
     for values in product(*(axes[key] for key in AXES)):
-        yield Cell(*values, settings=settings)
+        yield Cell(**dict(zip(AXES, values, strict=True)), settings=settings)
 
 
 def matches(cell: Cell, where: Where) -> bool:

@@ -99,82 +99,110 @@ def line_of(point: Point) -> tuple[Any, ...]:
 
 def throughput(name: str, points: list[Point]) -> Spec:
     """Bars by model, a colour for each system."""
-    return bars(name, points, ("throughput", "low", "high"), "samples a second")
+    return bars(f"{name}: throughput", points, ("throughput", "low", "high"), "samples a second")
 
 
 def latency(name: str, points: list[Point]) -> Spec:
     """Bars of the 90th percentile by model."""
-    return bars(name, points, ("p90_ms", "p90_low", "p90_high"), "90th percentile latency (ms)")
+    return bars(f"{name}: latency", points, ("p90_ms", "p90_low", "p90_high"), "90th percentile latency (ms)")
 
 
-def bars(name: str, points: list[Point], fields: tuple[str, str, str], title: str) -> Spec:
+def bars(title: str, points: list[Point], fields: tuple[str, str, str], axis: str) -> Spec:
     """Grouped bars with a line from the least to the largest, and a mark above those of another network."""
     value, low, high = fields
-    models = list(dict.fromkeys(point["model"] for point in points))
-    setups = list(dict.fromkeys(point["setup"] for point in points))
+    models, setups = values_of(points, "model"), values_of(points, "setup")
     shared = {
         "x": {"field": "model", "type": "nominal", "sort": models, "title": None, "axis": {"labelAngle": 0}},
         "xOffset": {"field": "setup", "type": "nominal", "sort": setups},
     }
-    amount = {"field": value, "type": "quantitative", "title": title, "scale": {"zero": True}}
-    colour = {"field": "setup", "type": "nominal", "sort": setups, "title": None}
-    shown = ("model", "setup", "scenario", value, low, high, "differs")
+    bar = {
+        "y": {"field": value, "type": "quantitative", "title": axis, "scale": {"zero": True}},
+        "color": colour(points),
+        "tooltip": tooltip("model", "setup", "scenario", value, low, high, "differs"),
+    }
+    if len(values_of(points, "batch")) > 1:
+        bar["opacity"] = {"field": "batch", "type": "ordinal", "title": "batch size", "scale": {"range": [0.45, 1]}}
     layers = [
-        {"mark": "bar", "encoding": {"y": amount, "color": colour, "tooltip": [{"field": key} for key in shown]}},
+        {"mark": "bar", "encoding": bar},
         {"mark": "rule", "encoding": {"y": {"field": low, "type": "quantitative"}, "y2": {"field": high}}},
-        {"mark": {"type": "text", "dy": -7}, "encoding": {"y": {"field": high, "type": "quantitative"},
-                                                          "text": {"field": "mark"}}},
-    ]  # fmt: skip
-    wide = {"width": {"step": max(8, min(22, 640 // max(1, len(models) * len(setups))))}}
-    subtitle = "lines: least to largest of the runs"
+        {
+            "mark": {"type": "text", "dy": -7},
+            "encoding": {"y": {"field": high, "type": "quantitative"}, "text": {"field": "mark"}},
+        },
+    ]
+    step = max(8, min(22, 640 // (len(models) * len(setups))))
+    told = "lines: least to largest of the runs"
     if any(point["mark"] for point in points):
-        subtitle += f"; {OTHER_NETWORK} another network under the same name"
-    return by_scenario(name, subtitle, points, {**wide, "height": 260, "encoding": shared, "layer": layers})
+        told += f"; {OTHER_NETWORK} another network under the same name"
+    unit = {"width": {"step": step}, "height": 260, "encoding": shared, "layer": layers}
+    return panels(title, told, points, unit)
 
 
 def accuracy(name: str, points: list[Point]) -> Spec:
     """Accuracy against latency, with the front of those that none beats in both."""
     y = {"field": "accuracy", "type": "quantitative", "title": points[0]["accuracy_name"], "scale": {"zero": False}}
     x = {"field": "p90_ms", "type": "quantitative", "title": "90th percentile latency (ms)", "scale": {"zero": False}}
-    colour = {"field": "setup", "type": "nominal", "title": None}
-    step = "step-after" if points[0]["higher_is_better"] else "step-before"
+    line = {"type": "line", "interpolate": "step-after", "color": "#888", "strokeDash": [4, 3]}
+    told = tooltip("model", "setup", "accuracy", "p90_ms", "differs")
     layers = [
-        {"transform": [{"filter": "datum.front"}], "mark": {"type": "line", "interpolate": step, "color": "#888",
-                                                            "strokeDash": [4, 3]}},
-        {"mark": {"type": "point", "filled": True, "size": 70}, "encoding": {
-            "color": colour, "tooltip": [{"field": key} for key in ("model", "setup", "accuracy", "p90_ms")]}},
+        {"transform": [{"filter": "datum.front"}], "mark": line},
+        {
+            "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1},
+            "encoding": {"color": colour(points), "tooltip": told},
+        },
         {"mark": {"type": "text", "align": "left", "dx": 7, "dy": -5}, "encoding": {"text": {"field": "model"}}},
-    ]  # fmt: skip
+    ]
+    unit = {"width": 520, "height": 320, "encoding": {"x": x, "y": y}, "layer": layers}
     front = "dashed: the Pareto front; no other is both more accurate and faster"
-    return by_scenario(name, front, points, {"width": 520, "height": 320, "encoding": {"x": x, "y": y},
-                                             "layer": layers})  # fmt: skip
+    return panels(f"{name}: accuracy against latency", front, points, unit)
 
 
 def scaling(name: str, points: list[Point]) -> Spec:
-    """Throughput by batch size, a line for each model and system."""
-    sizes = sorted({point["batch"] for point in points})
-    scale = {"type": "log", "base": 2}
-    layer = {
-        "mark": {"type": "line", "point": True},
-        "encoding": {
-            "x": {"field": "batch", "type": "quantitative", "title": "batch size", "scale": scale,
-                  "axis": {"values": sizes}},
-            "y": {"field": "throughput", "type": "quantitative", "title": "samples a second", "scale": {"zero": True}},
-            "color": {"field": "model", "type": "nominal", "title": None},
-            "strokeDash": {"field": "system", "type": "nominal", "title": None},
-        },
-    }  # fmt: skip
-    return by_scenario(name, "by batch size", points, {"width": 520, "height": 300, "layer": [layer]})
+    """Throughput by batch size: a panel for each model, a line for each system."""
+    batch = {
+        "field": "batch",
+        "type": "quantitative",
+        "title": "batch size",
+        "scale": {"type": "log", "base": 2},
+        "axis": {"values": values_of(points, "batch")},
+    }
+    encoding = {
+        "x": batch,
+        "y": {"field": "throughput", "type": "quantitative", "title": "samples a second", "scale": {"zero": True}},
+        "color": colour(points),
+        "tooltip": tooltip("model", "setup", "scenario", "throughput", "low", "high"),
+    }
+    unit = {"width": 180, "height": 180, "mark": {"type": "line", "point": True}, "encoding": encoding}
+    made = panels(f"{name}: scaling with batch size", "each panel has a scale of its own", points, unit)
+    column = {"field": "model", "type": "nominal", "title": None, "sort": values_of(points, "model")}
+    made["facet"] = {**made["facet"], "column": column}
+    return made
 
 
-def by_scenario(name: str, subtitle: str, points: list[Point], unit: Spec) -> Spec:
+def colour(points: list[Point]) -> Spec:
+    """A colour for each system, in the order of the sweep."""
+    return {"field": "system", "type": "nominal", "title": None, "sort": values_of(points, "system")}
+
+
+def tooltip(*fields: str) -> list[Spec]:
+    """What a page shows of a mark under the pointer."""
+    return [{"field": field} for field in fields]
+
+
+def values_of(points: list[Point], key: str) -> list[Any]:
+    """The values of a key in the order of the points, each once."""
+    return list(dict.fromkeys(point[key] for point in points))
+
+
+def panels(title: str, subtitle: str, points: list[Point], unit: Spec) -> Spec:
     """One panel for each scenario, each with a scale of its own."""
+    scenarios = {"field": "scenario", "type": "nominal", "title": None, "sort": values_of(points, "scenario")}
     return {
         "$schema": SCHEMA,
-        "title": {"text": name, "subtitle": subtitle, "anchor": "start"},
+        "title": {"text": title, "subtitle": subtitle, "anchor": "start"},
         "background": "white",
         "data": {"values": points},
-        "facet": {"row": {"field": "scenario", "type": "nominal", "title": None}},
+        "facet": {"row": scenarios},
         "resolve": {"scale": {"x": "independent", "y": "independent"}},
         "spec": unit,
     }

@@ -84,9 +84,10 @@ def figures(results: Sequence[Result]) -> Row:
     metrics = [result["metric"] for result in results if result["metric"]]
     latencies = [result["latency_ns"] for result in results if result["latency_ns"]]
     names = {metric["name"] for metric in metrics}
+    values = spread(metric["value"] for metric in metrics)
     return {
         # A plain percentile and one of early stopping are two metrics, of which there is no median.
-        "metric": None if len(names) != 1 else {**metrics[0], **spread(metric["value"] for metric in metrics)},
+        "metric": metrics[0] | (values or {}) if len(names) == 1 else None,
         "throughput": spread(filter(None, map(throughput, results))),
         "latency_ns": {key: spread(one[key] for one in latencies) for key in LATENCIES} if latencies else None,
     }
