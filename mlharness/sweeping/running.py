@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mlharness import rundir
 from mlharness.bench import bench
 from mlharness.choices import Choices
 from mlharness.errors import PluginError, UserError
@@ -23,6 +23,8 @@ from mlharness.sweeping.order import Unit
 
 Result = Mapping[str, Any]
 
+NEEDED_BYTES = 1 << 20
+"""The least space for a run: what it keeps for its result, and LoadGen's logs."""
 _SETTINGS = {
     "duration": "duration_s",
     "target_latency": "target_latency_ms",
@@ -93,6 +95,7 @@ def run_all(directory: SweepDirectory, runner: Runner, hearing: Hearing) -> None
         total = len(directory.order)
         while left := directory.left():
             interrupts.check()
+            refuse_full_disk(directory)
             unit = left[0]
             hearing.before(unit, total - len(left) + 1, total)
             entry = run_one(directory, unit, runner)
@@ -115,13 +118,13 @@ def run_one(directory: SweepDirectory, unit: Unit, runner: Runner) -> Entry:
         refuse_full_disk(directory, error)
         return Entry(*unit.key, BUG, message="".join(traceback.format_exception(error)))
     if result["status"] == "failed":
-        refuse_full_disk(directory, None)
+        refuse_full_disk(directory)
     return Entry(*unit.key, result["status"], result["run_id"], "; ".join(result["invalid_reasons"]))
 
 
-def refuse_full_disk(directory: SweepDirectory, cause: Exception | None) -> None:
-    """Raise UserError when the disk is full: that is no fault of a cell."""
-    if rundir.disk_is_full(directory.path):
+def refuse_full_disk(directory: SweepDirectory, cause: Exception | None = None) -> None:
+    """Raise UserError when the disk has no room for a run: that is no fault of a cell."""
+    if shutil.disk_usage(directory.path).free < NEEDED_BYTES:
         raise UserError(f"the disk of {directory.path} is full", "Free some space, then resume.") from cause
 
 
