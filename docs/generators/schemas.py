@@ -26,7 +26,7 @@ def fields(name: str, notes: Mapping[str, str] | None = None) -> str:
     """The table of ``schemas/NAME.v1.schema.json``.
 
     Args:
-        name: ``model``, ``dataset`` or ``result``.
+        name: ``model``, ``dataset``, ``sweep`` or ``result``.
         notes: meanings of keys for which the schema has no description.
 
     Raises:
@@ -77,6 +77,8 @@ def kind(schema: Schema) -> str:
             if len(schema["enum"]) <= 5
             else "one of a list"
         )
+    if "anyOf" in schema:
+        return " or ".join(dict.fromkeys(map(kind, schema["anyOf"])))
     types = schema.get("type", "object")
     words = [_WORDS[name] for name in ([types] if isinstance(types, str) else types)]
     return " or ".join(words)

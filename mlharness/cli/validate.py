@@ -25,7 +25,7 @@ _KEYS = ("file", "line", "key", "found", "allowed", "suggestion")
 @block_option
 @output_options
 def command(files: Sequence[Path], block: Sequence[str], output: Output) -> None:
-    """Check manifests of models and data sets. Nothing of them is executed.
+    """Check manifests of models and data sets, and sweeps. Nothing of them is executed.
 
     They are held against their schema, and against what the installed plugins provide. Prints one line per problem,
     and ends with exit code 2 when there is any. What is deprecated, or not safe, is warned about on stderr.
@@ -64,8 +64,11 @@ Told: TypeAlias = "tuple[str, dict[str, Any]]"
 def _look_at(file: Path, library: ManifestLibrary) -> tuple[list[Told], list[dict[str, Any]]]:
     """A file's problems and the records of its warnings; a file that cannot be read at all is one problem."""
     from mlharness.manifest.provided import look_at
+    from mlharness.sweeping.document import check_sweep, is_sweep
 
     try:
+        if is_sweep(file):
+            return [(str(problem), _record(problem)) for problem in check_sweep(file)], []
         problems, warnings = look_at(file, library)
     except UserError as error:
         told = " ".join(error.message.split())

@@ -12,11 +12,12 @@ from typing import Any
 from mlharness.errors import ManifestError, PluginError, UserError, did_you_mean
 from mlharness.manifest.library import is_path
 from mlharness.manifest.located import KeyPath, Located, read_located
-from mlharness.manifest.problems import Problem
+from mlharness.manifest.problems import Problem, show
 from mlharness.manifest.schema import find_departures, problem_at
 from mlharness.registrars import Catalog
-from mlharness.sweeping.cells import Cell, axes_of, cells_of, matches, size, where_of
+from mlharness.sweeping.cells import Cell, Where, axes_of, cells_of, matches, size, where_of
 
+KIND = "sweep"
 MAX_RUNS = 10_000
 """Runs of one sweep: at ten seconds each, more than a day."""
 MAX_PRODUCT = 100_000
@@ -59,31 +60,40 @@ def read_sweep(path: Path) -> Sweep:
             problem is listed with its line.
     """
     located = read_located(path)
-    refuse(find_problems(located))
-    data = located.data
-    cells = tuple(expand(located))
-    order = data.get("order", "interleaved")
-    seed = int(order["random"]) if isinstance(order, Mapping) else None
-    sweep = Sweep(
-        data["name"], data.get("description", ""), str(path.absolute()), cells, repetitions_of(data), seed
-    )  # fmt: skip
-    refuse(list(check_amount(located, len(cells))))
-    return sweep
-
-
-def refuse(problems: list[Problem]) -> None:
-    """Raise ManifestError that lists the problems, if there are any."""
-    if problems:
+    if problems := find_problems(located):
         remedy = "Correct the line." if len(problems) == 1 else f"Correct these {len(problems)} places."
         raise ManifestError("\n".join(map(str, problems)), remedy)
+    data = located.data
+    order = data.get("order", "interleaved")
+    return Sweep(
+        name=data["name"],
+        description=data.get("description", ""),
+        file=str(path.absolute()),
+        cells=tuple(expand(data)),
+        repetitions=repetitions_of(data),
+        seed=int(order["random"]) if isinstance(order, Mapping) else None,
+    )
+
+
+def is_sweep(path: Path) -> bool:
+    """Whether a file says that it describes a sweep; one that cannot be read does not."""
+    try:
+        return read_located(path).data.get("kind") == KIND
+    except ManifestError:
+        return False
+
+
+def check_sweep(path: Path) -> list[Problem]:
+    """Every problem of a sweep's file. Raises ManifestError when it cannot be read at all, or is not plain YAML."""
+    return find_problems(read_located(path))
 
 
 def find_problems(located: Located) -> list[Problem]:
-    """Every place that departs from the schema; else every list whose product is too large."""
-    if located.data.get("kind") != "sweep":
-        found = f"{located.data['kind']!r}" if "kind" in located.data else "missing"
-        return [problem_at(located, ("kind",), found, "sweep")]
-    return find_departures(located, "sweep") or list(check_products(located))
+    """Every place that departs from the schema; else what the products are too large or too small for."""
+    if located.data.get("kind") != KIND:
+        found = show(located.data["kind"]) if "kind" in located.data else "missing"
+        return [problem_at(located, ("kind",), found, KIND)]
+    return find_departures(located, KIND) or list(check_products(located)) or list(check_cells(located))
 
 
 def repetitions_of(data: Mapping[str, Any]) -> int:
@@ -93,10 +103,9 @@ def repetitions_of(data: Mapping[str, Any]) -> int:
 
 def check_products(located: Located) -> Iterator[Problem]:
     """No product is larger than can be handled; looked at before any is made."""
-    data = located.data
-    axes = axes_of(data)
+    axes = axes_of(located.data)
     products: list[tuple[KeyPath, int]] = [(("models",), size(axes))]
-    for number, entry in enumerate(data.get("include", ())):
+    for number, entry in enumerate(located.data.get("include", ())):
         products.append((("include", number), size({**axes, **where_of(entry)})))
     for key, cells in products:
         if cells > MAX_PRODUCT:
@@ -104,9 +113,14 @@ def check_products(located: Located) -> Iterator[Problem]:
             yield problem_at(located, key, found, f"at most {MAX_PRODUCT:,}, and {MAX_RUNS:,} runs")
 
 
-def check_amount(located: Located, cells: int) -> Iterator[Problem]:
-    """There is something to run, and not too much."""
-    repetitions = repetitions_of(located.data)
+def check_cells(located: Located) -> Iterator[Problem]:
+    """There is something to run, and not too much; an exclude that matches nothing is a mistake."""
+    data, repetitions = located.data, repetitions_of(located.data)
+    whole = product_of(data)
+    for number, where in enumerate(excludes_of(data)):
+        if not any(matches(cell, where) for cell in whole):
+            yield problem_at(located, ("exclude", number), "matches no cell of the product")
+    cells = sum(1 for _ in expand(data))
     if not cells:
         yield problem_at(located, ("exclude",), "every cell of the product is excluded", "at least one that is left")
     if cells * repetitions > MAX_RUNS:
@@ -114,23 +128,24 @@ def check_amount(located: Located, cells: int) -> Iterator[Problem]:
         yield problem_at(located, ("repetitions",), found, f"at most {MAX_RUNS:,}")
 
 
-def expand(located: Located) -> Iterator[Cell]:
-    """The cells in order, each once: the product without what is excluded, then what is included.
-
-    Raises:
-        ManifestError: an exclude that matches nothing, which is a mistake.
-    """
-    data = located.data
-    axes, settings = axes_of(data), data.get("settings", {})
-    whole = list(cells_of(axes, settings))
-    excludes = [where_of(entry) for entry in data.get("exclude", ())]
-    idle = [number for number, where in enumerate(excludes) if not any(matches(cell, where) for cell in whole)]
-    refuse([problem_at(located, ("exclude", number), "matches no cell of the product") for number in idle])
-    found = {cell.id: cell for cell in whole if not any(matches(cell, where) for where in excludes)}
+def expand(data: Mapping[str, Any]) -> Iterator[Cell]:
+    """The cells in order, each once: the product without what is excluded, then what is included."""
+    excludes, axes = excludes_of(data), axes_of(data)
+    found = {cell.id: cell for cell in product_of(data) if not any(matches(cell, where) for where in excludes)}
     for entry in data.get("include", ()):
-        own = {**axes, **where_of(entry)}
-        found |= {cell.id: cell for cell in cells_of(own, {**settings, **entry.get("settings", {})})}
+        settings = {**data.get("settings", {}), **entry.get("settings", {})}
+        found |= {cell.id: cell for cell in cells_of({**axes, **where_of(entry)}, settings)}
     yield from found.values()
+
+
+def product_of(data: Mapping[str, Any]) -> list[Cell]:
+    """The product of the lists."""
+    return list(cells_of(axes_of(data), data.get("settings", {})))
+
+
+def excludes_of(data: Mapping[str, Any]) -> list[Where]:
+    """What is excluded."""
+    return [where_of(entry) for entry in data.get("exclude", ())]
 
 
 def find_sweep(name: str, catalog: Catalog) -> Path:

@@ -12,7 +12,10 @@ from mlharness.plugins import build_manager
 from mlharness.resources import resource_folder
 from mlharness.sweeping.document import MAX_RUNS, find_sweep, read_sweep
 from mlharness.sweeping.order import schedule
+from tests.unit.cli.conftest import Mlh, mlh
 from tests.unit.sweeping.conftest import Write
+
+__all__ = ["mlh"]  # a fixture
 
 
 def cells(path: Path, *keys: str) -> list[tuple[Any, ...]]:
@@ -129,3 +132,11 @@ def test_the_resnet_family_is_that_of_the_case_study() -> None:
     sweep = read_sweep(resource_folder("manifests") / "sweeps" / "resnet-family.yaml")
     assert len(sweep.cells) == 6 * 4
     assert {(cell.scenario, cell.batch_size) for cell in sweep.cells} == {("Offline", 1)}
+
+
+def test_validate_takes_sweeps(mlh: Mlh, write: Write) -> None:
+    assert mlh("validate", str(write())).code == 0
+    ran = mlh("validate", str(write(scenarios=["offline"], devices=["gpu"])))
+    assert ran.code == 2
+    assert "scenarios[0]: 'offline'" in ran.out
+    assert "devices[0]: 'gpu'" in ran.out
