@@ -57,7 +57,7 @@ def folder(plugin: str, extras: str = "") -> str:
 @nox.session
 def tests(session: nox.Session) -> None:
     """The kernel's tests, with the reference plugins installed, and how much of the kernel they cover."""
-    session.install(".[exports,postgresql]", *map(folder, REFERENCE_PLUGINS), *tools("test"))
+    session.install(".[exports,plots,postgresql]", *map(folder, REFERENCE_PLUGINS), *tools("test"))
     session.run("coverage", "erase")
     measured = ("coverage", "run", "-m", "pytest")
     try:
@@ -197,7 +197,7 @@ def fuzz(session: nox.Session) -> None:
 def dev(session: nox.Session) -> None:
     """Make ``.venv`` with the kernel and all plugins editable, and every tool."""
     session.run(sys.executable, "-m", "venv", ".venv", external=True)
-    editable = [word for source in (".[postgresql]", *map(folder, PLUGINS)) for word in ("--editable", source)]
+    editable = [word for source in (".[plots,postgresql]", *map(folder, PLUGINS)) for word in ("--editable", source)]
     pip = (".venv/bin/python", "-m", "pip", "install")
     session.run(*pip, *editable, *tools("test", "types", "lint", "docs", "wheel"), external=True)
     session.log("Activate it with: source .venv/bin/activate")

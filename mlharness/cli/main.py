@@ -36,7 +36,7 @@ COMMANDS: dict[str, str] = {
     "models": "List models, or show one.",
     "plugins": "List plugins: what each provides, and what is wrong with it.",
     "runs": "List runs, show, label, remove, export or import some.",
-    "sweep": "Measure many models on many systems, and resume where it was stopped.",
+    "sweep": "Measure many models on many systems.",
     "trace": "Export the trace of a run.",
     "trust": "List or withdraw the trust given to manifests' Python.",
     "validate": "Check manifests without running anything.",

@@ -17,6 +17,7 @@ from mlharness.errors import Interrupted, UserError
 
 if TYPE_CHECKING:
     from mlharness.plugins import Plugins
+    from mlharness.sweeping.cells import Cell
     from mlharness.sweeping.directory import SweepDirectory
     from mlharness.sweeping.document import Sweep
     from mlharness.sweeping.estimating import Estimator
@@ -56,6 +57,7 @@ def command(
     """
     from mlharness.cli.discovery import discover
     from mlharness.paths import sweeps_dir
+    from mlharness.sweeping.directory import begin
     from mlharness.sweeping.estimating import from_store
     from mlharness.sweeping.running import Bench, Permissions
 
@@ -68,7 +70,7 @@ def command(
     if directory is None:
         if not (yes or _agreed(sweep, estimator, output)):
             return ExitCode.DONE
-        directory = _begin(root or sweeps_dir(), sweep)
+        directory = begin(root or sweeps_dir(), sweep)
     output.note(f"sweep: {directory.path}")
     _run(directory, runner, estimator, output)
     return _finish(directory, output)
@@ -101,12 +103,6 @@ def _wanted(
     return directory.sweep, directory
 
 
-def _begin(root: Path, sweep: Sweep) -> SweepDirectory:
-    from mlharness.sweeping.directory import begin
-
-    return begin(root, sweep)
-
-
 def _agreed(sweep: Sweep, estimator: Estimator, output: Output) -> bool:
     """What the user answers about a long sweep; yes where nobody can be asked, or it is short."""
     seconds = sum(map(estimator.seconds, sweep.cells)) * sweep.repetitions
@@ -126,7 +122,7 @@ def _plan(
 
     left = schedule(sweep) if directory is None else directory.left()
     runs = {cell.id: sum(unit.cell.id == cell.id for unit in left) for cell in sweep.cells}
-    wrong = {cell.id: _obstacle(cell, sweep, runner) for cell in sweep.cells}
+    wrong = _obstacles(sweep, runner)
     seconds = sum(estimator.seconds(unit.cell) for unit in left if not wrong[unit.cell.id])
     cells = [
         {"cell": cell.id, **asdict(cell), "runs": runs[cell.id], "seconds": estimator.seconds(cell),
@@ -146,7 +142,20 @@ def _plan(
     return ExitCode.DONE
 
 
-def _obstacle(cell: Any, sweep: Sweep, runner: Bench) -> str:
+def _obstacles(sweep: Sweep, runner: Bench) -> dict[str, str]:
+    """Why each cell cannot run, by its id; empty when it can. Batch size and instances are no reason for that."""
+    from dataclasses import replace
+
+    found: dict[str, str] = {}
+    for cell in sweep.cells:
+        alike = replace(cell, batch_size=None, instances=None)
+        if alike.id not in found:
+            found[alike.id] = _obstacle(alike, sweep, runner)
+        found[cell.id] = found[alike.id]
+    return found
+
+
+def _obstacle(cell: Cell, sweep: Sweep, runner: Bench) -> str:
     """Why a cell cannot run, as far as it shows before anything is fetched; empty when it can."""
     try:
         runner.request(cell, sweep.base, sweep.base, {}).plan_without_fetching()
