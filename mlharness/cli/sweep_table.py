@@ -69,7 +69,7 @@ def said(row: Row) -> str:
     """Why a cell has no valid run; of a traceback the last line."""
     message = (row["message"].strip().splitlines() or [""])[-1] if "bug" in row["counts"] else row["message"]
     where = "" if row["remedy"] else f"{row['model']} on {framework(row)}: "
-    return f"{where}{message} {row['remedy']}".strip()
+    return " ".join(f"{where}{message} {row['remedy']}".split())
 
 
 def ranged(found: Mapping[str, Any] | None) -> str:
