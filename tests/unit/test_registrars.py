@@ -18,6 +18,7 @@ from mlharness.registrars import (
     MetricRegistrar,
     SourceRegistrar,
     StepRegistrar,
+    TracerRegistrar,
 )
 
 
@@ -47,12 +48,17 @@ def open_nothing(options: Any, count: Any, locate: Any) -> Any:
     raise NotImplementedError("nothing is opened here")
 
 
+def open_tracer(request: Any) -> Any:
+    raise NotImplementedError("nothing is opened here")
+
+
 def fill(catalog: Catalog, plugin: str, folder: Path) -> None:
     FrameworkRegistrar(catalog, plugin).framework("frame", load=load, version=version, aliases=["Frame Work"])
     DataSetRegistrar(catalog, plugin).dataset("files", open=open_nothing)
     StepRegistrar(catalog, plugin).step("image.same", make)
     MetricRegistrar(catalog, plugin).metric("top1", score=score, response=response)
     SourceRegistrar(catalog, plugin).source(SourceProvider("ftp", lambda uri, sha256: None))
+    TracerRegistrar(catalog, plugin).tracer("frame-profile", level="framework", open=open_tracer, doc="Reads nothing.")
     ManifestRegistrar(catalog, plugin).folder(folder)
 
 
@@ -61,9 +67,9 @@ def test_drop_leaves_nothing_of_one_plugin_and_all_of_the_other(tmp_path: Path) 
     fill(catalog, "one", tmp_path)
     fill(catalog, "two", tmp_path)
     catalog.drop("one")
-    assert [[entry.plugin for entry in shelf] for shelf in catalog.shelves()] == [["two"]] * 6
+    assert [[entry.plugin for entry in shelf] for shelf in catalog.shelves()] == [["two"]] * 7
     catalog.drop("two")
-    assert [len(list(shelf)) for shelf in catalog.shelves()] == [0] * 6
+    assert [len(list(shelf)) for shelf in catalog.shelves()] == [0] * 7
     with pytest.raises(PluginError, match="no framework is named 'framework'"):
         catalog.frameworks.find("framework")
 
@@ -73,7 +79,7 @@ def test_absorb_takes_everything(tmp_path: Path) -> None:
     fill(other, "one", tmp_path)
     catalog.absorb(other)
     assert [shelf.names() for shelf in catalog.shelves()] == [
-        ["frame"], ["files"], ["image.same"], ["top1"], ["ftp"], ["one"],
+        ["frame"], ["files"], ["image.same"], ["top1"], ["ftp"], ["one"], ["frame-profile"],
     ]  # fmt: skip
 
 
@@ -117,6 +123,11 @@ REFUSED: dict[str, tuple[str, Callable[[Catalog], None]]] = {
         lambda c: DataSetRegistrar(c, "p").dataset("d", open=open_nothing, options=[Option("n", "integer", "n")] * 2),
     ),
     "folder": ("is not there", lambda c: ManifestRegistrar(c, "p").folder(Path("no/such/folder"))),
+    "level": (
+        r"'librari' is no level",
+        lambda c: TracerRegistrar(c, "p").tracer("t", level="librari", open=open_tracer, doc="Reads nothing."),
+    ),
+    "doc": ("has no doc", lambda c: TracerRegistrar(c, "p").tracer("t", level="library", open=open_tracer, doc=" ")),
     "locate": (
         "locate is str",
         lambda c: SourceRegistrar(c, "p").source(SourceProvider("s", "here")),  # type: ignore[arg-type]  # the mistake under test
@@ -130,4 +141,4 @@ def test_a_mistake_is_refused_at_registration(mistake: str) -> None:
     catalog = Catalog()
     with pytest.raises(PluginError, match=message):
         register(catalog)
-    assert [len(list(shelf)) for shelf in catalog.shelves()] == [0] * 6
+    assert [len(list(shelf)) for shelf in catalog.shelves()] == [0] * 7
