@@ -59,8 +59,11 @@ class SampleLibrary:
         self._slot_of: list[int] = []  # the same as a list, which answers for one sample in a fifth of the time
         self._columns: list[Array] = []
         self._rows: list[Arrays | None] = []
-        self._alone: dict[int, dict[str, Array]] = {}
-        """Each sample as a batch of its own, made beforehand: making it takes as long as a small model's operator."""
+        self.alone: dict[int, dict[str, Array]] = {}
+        """Each sample as a batch of its own, made beforehand, as making it costs like a small model's operator.
+
+        Empty where samples are ragged.
+        """
 
     def expect(self, inputs: Sequence[TensorSpec]) -> None:
         """Say what is to be held: the model's inputs, in the order in which preprocessing returns its arrays."""
@@ -80,18 +83,19 @@ class SampleLibrary:
         self._slot_of = self._slots.tolist()
         self._columns = [allocate((len(indices), *array.shape), array) for array in first]
         self._rows = [None] * len(indices)
+        self.alone = {}
         self.ragged = False
         self._place(0, first)
         self._load_rest(indices)
         if self.ragged:
             self._leave_columns()
         else:
-            self._alone = {index: self._slice(slot) for slot, index in enumerate(indices)}
+            self.alone = {index: self._slice(slot) for slot, index in enumerate(indices)}
 
     def unload(self, indices: Sequence[int]) -> None:
         """Forget the loaded samples."""
         self._slots[:] = -1
-        self._columns, self._rows, self._alone, self.ragged = [], [], {}, False
+        self._columns, self._rows, self.alone, self.ragged = [], [], {}, False
         self._release()
 
     def gather(self, indices: Sequence[int], buffers: Sequence[Array]) -> dict[str, Array]:
@@ -101,7 +105,7 @@ class SampleLibrary:
         long as the batch), which belong to the calling worker.
         """
         if len(indices) == 1:
-            return self._alone[indices[0]].copy()  # the caller may do with it as it likes
+            return self.alone[indices[0]].copy()  # the caller may do with it as it likes
         slots = self._slots[indices]
         first, count = int(slots[0]), len(indices)
         assert slots.min() >= 0, f"samples {[index for index in indices if self._slot_of[index] < 0]} are not loaded"

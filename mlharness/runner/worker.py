@@ -5,7 +5,7 @@ Its clocks add up what the framework took and what mlharness took; nothing else 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from time import perf_counter_ns
@@ -64,6 +64,7 @@ class Worker:
         self._plan = plan
         self._counters, self._busy = counters, busy
         self._buffers: list[Array] = []
+        self._alone: Mapping[int, dict[str, Array]] = {}
         self._gather = library.gather
         self.answer: Callable[[Sequence[int], Sequence[int]], None] = self._answer_batch
         """Compute and complete these samples: ids and indices of one query, or of part of one."""
@@ -100,6 +101,7 @@ class Worker:
         """The sample library holds other samples now: make buffers for them, and choose how they are gathered."""
         library = self._library
         self._buffers = library.buffers(self._plan.batching.batch_size)
+        self._alone = library.alone
         self._gather = library.stack if library.ragged else library.gather
         self.answer = self._answer_groups if library.ragged else self._answer_batch
 
@@ -139,7 +141,10 @@ class Worker:
         # wait is done after the samples were completed, and stands in no latency.
         start = perf_counter_ns()
         self._busy[self.number] = start & ~1
-        batch = self._gather(indices, self._buffers)
+        if len(indices) == 1 and self._alone:
+            batch = self._alone[indices[0]].copy()  # the predictor may do with it as it likes
+        else:
+            batch = self._gather(indices, self._buffers)
         gathered = perf_counter_ns()
         try:
             outputs = self._predict(batch)

@@ -178,6 +178,15 @@ class TestRagged:
         assert found == [(True, 0), (False, 1)]
         assert library.gather([0, 3], [])["x"].tolist() == [[0], [3]]
 
+    def test_single_batches_of_an_earlier_set_are_forgotten(self) -> None:
+        """The first sample is loaded by itself, to see how large samples are, and is not ragged then."""
+        library = a_library(FakeDataSet(9, ragged), inputs=(RAGGED,))
+        library.load([0])
+        assert set(library.alone) == {0}
+        library.load([0, 3, 1])
+        assert library.ragged
+        assert library.alone == {}
+
     def test_a_sample_that_is_not_loaded_is_not_made_up(self) -> None:
         library = a_library(FakeDataSet(9, ragged), inputs=(RAGGED,))
         library.load([0, 1])
