@@ -50,8 +50,8 @@ def test_count_takes_the_first_and_locates_no_others() -> None:
     [
         ("a.flac", r"items\[0\] is 'a.flac'"),
         ({"file": "a.flac", "txt": "a"}, r"items\[0\] has no key 'txt'"),
-        ({"file": "a.flac"}, r"items\[0\]: text is None"),
-        ({"file": "a.flac", "text": " "}, r"items\[0\]: text is ' '"),
+        ({"file": "a.flac"}, r"items\[0\] has no 'text'"),
+        ({"file": "a.flac", "text": " "}, r"items\[0\] \(a\.flac\): text is ' '"),
         ({"file": 3, "text": "a"}, r"items\[0\]: file is 3"),
     ],
 )
