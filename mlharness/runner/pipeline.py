@@ -47,6 +47,11 @@ class Pipeline:
         """True when samples must be processed one after another, on one thread."""
         return not self.parallel and any(step.serial for step in self.steps)
 
+    @property
+    def of_the_kernel(self) -> bool:
+        """True when no step is a plugin's, nor a manifest's own Python, which the kernel only runs."""
+        return all(step.plugin.startswith("builtin-") and step.name != "python" for step in self.steps)
+
     def context(self, indices: Sequence[int]) -> Context:
         """What the steps are told of a call."""
         return {"attributes": self.attributes, "options": self.options, "sample_indices": list(indices)}

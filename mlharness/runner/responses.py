@@ -46,7 +46,7 @@ class FixedWriter:
             self._resize(len(ids))
         self._rows[...] = rows
         current = self._current
-        if len(current) == 1:  # a call would cost as much as the rest
+        if len(current) == 1:  # without a call: the caches are cold here
             current[0].id = ids[0]
         else:
             loadgen.name_responses(current, ids)

@@ -25,8 +25,6 @@ from mlharness.tensors import fixed_batch
 
 LOOK_EVERY_NS = 1_000_000_000
 """How long outputs may go unlooked at: what is not finite is found within about this time."""
-BUILT_IN = "builtin-"
-"""How the names of the kernel's own plugins begin."""
 Form: TypeAlias = tuple[Any, ...]
 
 
@@ -70,7 +68,7 @@ class Worker:
         """Compute and complete these samples: ids and indices of one query, or of part of one."""
         self._writer: ResponseWriter | None = None
         self._write, self._check_rows = _write_nothing, _check_nothing
-        self._marks_postprocess = any(not step.plugin.startswith(BUILT_IN) for step in postprocess.steps)
+        self._marks_postprocess = not postprocess.of_the_kernel
         """The steps of the kernel itself end: only where others work need the parent know that they do."""
         self._forms: set[Form] = set()
         """Forms of outputs that have been checked and found as promised."""

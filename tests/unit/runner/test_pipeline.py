@@ -173,3 +173,19 @@ class TestBinding:
         host = {"model_manifest": str(tmp_path / "tiny.yaml")}
         before, _ = bind(a_plan(preprocess=(planned,), host=host), catalog)
         assert before.on_sample((np.array([1]),), 0)[0].tolist() == [4]
+
+
+@pytest.mark.parametrize(
+    ("name", "plugin", "of_the_kernel"),
+    [
+        ("tensor.argmax", "builtin-tensor", True),
+        ("python", "builtin-inline", False),
+        ("image.class", "mlharness-vision", False),
+    ],
+)
+def test_who_made_the_steps(name: str, plugin: str, of_the_kernel: bool) -> None:
+    """Python of a manifest is run by a plugin of the kernel, and may hang as any plugin's may."""
+    argmax = BoundStep("tensor.argmax", lambda arrays, context: arrays, True, False, "builtin-tensor")
+    assert pipeline(argmax, BoundStep(name, lambda arrays, context: arrays, True, False, plugin)).of_the_kernel is (
+        of_the_kernel
+    )
