@@ -6,16 +6,15 @@ are whole microseconds since the profile began.
 
 from __future__ import annotations
 
-import gc
 import json
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mlharness.trace.levels import FRAMEWORK
 from mlharness.trace.spans import Spans
+from mlharness.trace.uncollected import uncollected
 from mlharness_onnxruntime.nodenames import NodeNames
 
 LIMIT = 1_000_000
@@ -57,7 +56,7 @@ def read_profile(path: Path, base_ns: int, window: tuple[int, int], names: NodeN
         OSError: it cannot be read.
     """
     reader = _Runs(spans, base_ns, window, names)
-    with path.open(encoding="utf-8", errors="replace") as file, _without_gc():
+    with path.open(encoding="utf-8", errors="replace") as file, uncollected():
         reader.read(_events(file, path.name))
     if names.unknown:
         spans.notes.append(
@@ -197,15 +196,3 @@ class _Threads:
 def _tensors(listed: list[dict[str, list[int]]]) -> list[list[Any]]:
     """Dtype and shape of each tensor."""
     return [[_DTYPES.get(dtype, dtype), shape] for tensor in listed for dtype, shape in tensor.items()]
-
-
-@contextmanager
-def _without_gc() -> Iterator[None]:
-    """Collecting garbage would look at every span, again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

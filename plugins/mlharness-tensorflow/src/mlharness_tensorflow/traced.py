@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mlharness.providers import TraceRequest
 from mlharness.trace.pthreads import native_ids_by_hash
 from mlharness.trace.spans import Spans
+from mlharness.trace.uncollected import uncollected
 from mlharness_tensorflow.cuda_planes import add_device
 from mlharness_tensorflow.host_plane import HostPlane
 from mlharness_tensorflow.operator_facts import OperatorFacts, describe_graph
@@ -59,7 +57,7 @@ class TensorFlowTracer:
             return spans
         if not self._complete:
             spans.notes.append(_CHEAP)
-        with _uncollected():
+        with uncollected():
             add_spans(spans, read_profile(self._folder), self._threads, OperatorFacts(self._graph, name_of_dtype))
         return spans
 
@@ -96,15 +94,3 @@ def name_of_dtype(dtype: Any) -> str:
         return str(import_tensorflow().as_dtype(dtype).name)
     except TypeError:
         return str(dtype)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without garbage collection: many objects are made, and none of them in circles."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

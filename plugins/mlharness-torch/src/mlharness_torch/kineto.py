@@ -6,11 +6,8 @@ and are the same in every call of one form, so that each form is called once mor
 
 from __future__ import annotations
 
-import gc
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -19,6 +16,7 @@ from torch.autograd import profiler
 from mlharness.providers import TraceRequest
 from mlharness.trace.levels import LEVELS, SYSTEM
 from mlharness.trace.spans import Spans
+from mlharness.trace.uncollected import uncollected
 from mlharness_torch.activities import add_activities
 from mlharness_torch.calls import Calls
 from mlharness_torch.operators import add_operators
@@ -64,7 +62,7 @@ class KinetoTracer:
         if found is None or found.kineto_results is None:
             return []
         spans = Spans(NAME, "wall")
-        with _without_gc():
+        with uncollected():
             events = found.kineto_results.events()
             if self._cuda:
                 events = add_activities(events, spans)
@@ -89,15 +87,3 @@ def unavailable(request: TraceRequest) -> str:
     except TypeError:
         return f"PyTorch {torch.__version__} can profile one thread alone, and each predictor has its own"
     return ""
-
-
-@contextmanager
-def _without_gc() -> Iterator[None]:
-    """Collecting garbage would look at every event, again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
