@@ -14,7 +14,6 @@ from mlharness import rundir, supervise
 from mlharness.environments.choosing import record_of
 from mlharness.errors import RunError, UserError
 from mlharness.floor import null_floor_us
-from mlharness.leveled import Experiment
 from mlharness.likeness import compare
 from mlharness.measuring import Measured, measure
 from mlharness.monitor import Monitor
@@ -27,7 +26,6 @@ from mlharness.runner.job import Calibration, Job
 from mlharness.search import PATIENCE_S, Found, find_rate, trial_seconds
 from mlharness.supervise import Watch
 from mlharness.system import describe_system
-from mlharness.tracing import TraceWish, trace_run
 
 
 @dataclass
@@ -225,6 +223,9 @@ def trace(run: Run) -> None:
     """A second, shorter, traced run of the same plan; whatever becomes of it, what was measured before stays."""
     choices = run.request.choices
     if choices.trace:
+        from mlharness.leveled import Experiment  # 25 ms, for which a run without a trace does not wait
+        from mlharness.tracing import TraceWish, trace_run
+
         found, wish = run.findings, TraceWish(choices.trace, choices.trace_every, choices.trace_first)
         sized = found.tests[0].calibration if found.tests else None
         plan, log = plan_as_measured(run), run.runner_log
