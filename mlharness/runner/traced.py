@@ -57,7 +57,7 @@ class TracedWorker(Worker):
 
         self._predict, self.complete = stamped_predict, stamped_complete
 
-    def _answer_batch(self, ids: Sequence[int], indices: Sequence[int]) -> None:
+    def _answer_batch(self, ids: Sequence[int], indices: list[int]) -> None:
         start = monotonic_ns()
         super()._answer_batch(ids, indices)
         if not self._thread:  # not the test yet

@@ -58,13 +58,13 @@ class Worker:
         self._predictor = predictor
         self._predict = predictor.predict
         self._library = library
-        self._on_batch = postprocess.on_batch
+        self._on_batch = postprocess.batch_function()
         self._plan = plan
-        self._counters, self._busy = counters, busy
+        self._counters, self._busy = counters, busy[number : number + 1]
         self._buffers: list[Array] = []
         self._alone: Mapping[int, dict[str, Array]] = {}
         self._gather = library.gather
-        self.answer: Callable[[Sequence[int], Sequence[int]], None] = self._answer_batch
+        self.answer: Callable[[Sequence[int], list[int]], None] = self._answer_batch
         """Compute and complete these samples: ids and indices of one query, or of part of one."""
         self._writer: ResponseWriter | None = None
         self._write, self._check_rows = _write_nothing, _check_nothing
@@ -89,7 +89,7 @@ class Worker:
         """
         outputs = self.outputs_of(indices)
         self._check(outputs, indices)
-        rows = self._on_batch(outputs, indices)
+        rows = self._on_batch(outputs, list(indices))
         writer = self._writer or make_writer(self._plan, rows, self._plan.batching.batch_size)
         write_checked(writer, rows, range(len(indices)))
         self._writer, self._write, self._check_rows = writer, writer.write, writer.check
@@ -111,12 +111,12 @@ class Worker:
 
     def outputs_of(self, indices: Sequence[int]) -> list[Array]:
         """The predictor's outputs for loaded samples, without postprocessing, completed to nobody."""
-        self._busy[self.number] = perf_counter_ns() & ~1
+        self._busy[0] = perf_counter_ns() & ~1
         try:
             outputs = self._predict(self._gather(indices, self._buffers))
         except PLUGIN_RAISES as error:
             raise self._predict_failure(indices, error) from error
-        self._busy[self.number] = 0
+        self._busy[0] = 0
         return outputs
 
     def complexity(self, measure: MeasureComplexity | None) -> Complexity | None:
@@ -127,18 +127,18 @@ class Worker:
         with blaming(self._plan.framework.plugin, "counting parameters and multiply-adds"):
             return measure(self._predictor, batch)
 
-    def _answer_groups(self, ids: Sequence[int], indices: Sequence[int]) -> None:
+    def _answer_groups(self, ids: Sequence[int], indices: list[int]) -> None:
         """Ragged samples, in batches of equal shapes."""
         pairs = sorted(zip(ids, indices, strict=True), key=lambda pair: self._library.shape_key(pair[1]))
         for _, group in groupby(pairs, key=lambda pair: self._library.shape_key(pair[1])):
             same_ids, same_indices = zip(*group, strict=True)
             self._answer_batch(same_ids, list(same_indices))
 
-    def _answer_batch(self, ids: Sequence[int], indices: Sequence[int]) -> None:
+    def _answer_batch(self, ids: Sequence[int], indices: list[int]) -> None:
         # After a model has run, every cache is cold, and a line costs ten times what it costs alone: so whatever can
         # wait is done after the samples were completed, and stands in no latency.
         start = perf_counter_ns()
-        self._busy[self.number] = start & ~1
+        self._busy[0] = start & ~1
         if len(indices) == 1 and self._alone:
             batch = self._alone[indices[0]].copy()  # the predictor may do with it as it likes
         else:
@@ -150,7 +150,7 @@ class Worker:
             raise self._predict_failure(indices, error) from error
         predicted = perf_counter_ns()
         if self._marks_postprocess:
-            self._busy[self.number] = start | 1
+            self._busy[0] = start | 1
         rows: Array | list[Array] | None = None
         try:
             rows = self._on_batch(outputs, indices)
@@ -172,7 +172,7 @@ class Worker:
         self.predict_ns += predicted - gathered
         self.postprocess_ns += processed - predicted
         self._counters[self.number] += len(ids)
-        self._busy[self.number] = 0
+        self._busy[0] = 0
         now = perf_counter_ns()
         self.harness_ns += gathered - start + now - processed
         self.after_ns += now - completed
