@@ -26,6 +26,8 @@ from mlharness.tensors import fixed_batch
 LOOK_EVERY_NS = 1_000_000_000
 """How long outputs may go unlooked at: what is not finite is found within about this time."""
 Form: TypeAlias = tuple[Any, ...]
+Note: TypeAlias = tuple[int, int, int, int, int, Sequence[int], list[int]]
+"""A batch, for a trace: when it began, predict began and ended, completion began and ended; its ids and indices."""
 
 
 class Worker:
@@ -72,6 +74,8 @@ class Worker:
         """The steps of the kernel itself end: only where others work need the parent know that they do."""
         self._forms: set[Form] = set()
         """Forms of outputs that have been checked and found as promised."""
+        self._note: Callable[[Note], None] | None = None
+        """Takes each batch, in a traced run."""
         self._look_at, self._look_after_ns = 1, 0
         self._last: tuple[list[Array], Sequence[int]] | None = None
         self.spans: Sequence[Any] = ()
@@ -176,6 +180,8 @@ class Worker:
         now = perf_counter_ns()
         self.harness_ns += gathered - start + now - processed
         self.after_ns += now - completed
+        if self._note is not None:
+            self._note((start, gathered, predicted, processed, completed, ids, indices))
 
     def check_last(self) -> None:
         """Raise RunError when the last outputs of the test were not what was promised."""
