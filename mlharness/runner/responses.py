@@ -60,7 +60,7 @@ class FixedWriter:
 
 
 class SingleWriter(FixedWriter):
-    """A :class:`FixedWriter` of batches of one sample, which writes with the fewest lines: the caches are cold there."""
+    """A :class:`FixedWriter` of batches of one sample, which writes in the fewest lines: caches are cold there."""
 
     def __init__(self, spec: ResponseSpec) -> None:
         super().__init__(spec, 1)

@@ -38,7 +38,7 @@ class TracedWorker(Worker):
         self._sample_journal = Journal(folder / SAMPLES.format(self.number), 1, MOST_SAMPLES)
         self._notes: list[Note] = []
         self.issues: IssueJournals | None = None
-        """Takes each batch as a query that LoadGen issued when the batch began; None when queries are noted elsewhere."""
+        """Takes each batch as a query issued when the batch began; None where queries are noted when LoadGen issues."""
 
     def begin_test(self) -> None:
         """From now on every batch is noted."""
