@@ -19,9 +19,9 @@ from mlharness.providers import Model, TensorSpec
 
 provider = build_manager().catalog.frameworks.find("torch").provider
 options = {option.name: option.default for option in provider.options} | {"max_cpu_isa": sys.argv[2] or None}
-spec = TensorSpec("input", "float32", (None, 3, 16, 16))
+spec = TensorSpec("input", "float32", (None, 3, 96, 96))
 model = Model("one", (Path(sys.argv[1]),), (spec,), (), {})
-provider.load(model, "cpu", options).predict({"input": np.zeros((1, 3, 16, 16), np.float32)})
+provider.load(model, "cpu", options).predict({"input": np.zeros((1, 3, 96, 96), np.float32)})
 """
 
 
