@@ -38,7 +38,7 @@ LINTED = ("mlharness", "plugins", "tests", "docs", "noxfile.py")
 
 # Of a framework's thousands of modules a session imports some: these compile when they are imported, the others never.
 os.environ.setdefault("PIP_NO_COMPILE", "1")
-# and stay compiled: where this is set, as in many container images, each of the tests' processes would compile them anew
+# They stay compiled: where this is set, as in many a container, each process of a test would compile them anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 nox.needs_version = ">=2025.2.9"
