@@ -87,7 +87,7 @@ def run_tests(session: nox.Session, *pytest: str) -> None:
     if session.posargs:
         session.run(*pytest, *session.posargs)
         return
-    session.run(*pytest, "-n", AT_ONCE, "--dist", "worksteal", "-m", "not alone")
+    session.run(*pytest, "-n", AT_ONCE, "--dist", "loadgroup", "-m", "not alone")
     session.run(*pytest, "-m", "alone")
 
 

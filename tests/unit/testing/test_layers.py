@@ -9,11 +9,11 @@ import pytest
 from mlharness.errors import UserError
 from mlharness.testing import NonconformanceError, layers_of
 from mlharness.testing.layers import SLACK_NS
-from mlharness.trace.levels import FRAMEWORK, MODEL
+from mlharness.trace.levels import FRAMEWORK, LEVELS, MODEL
 from mlharness.trace.parquet import SPANS, write_spans
 from mlharness.trace.spans import Spans, concatenate
 from mlharness.trace.tree import with_parents
-from tests.traces import EDGE, FIRST_THREAD, LEVELS, NETWORK, Delay, make_run
+from tests.traces import EDGE, FIRST_THREAD, NETWORK, Delay, make_run
 
 CALL, THREAD = 100_000, 7
 NAMES = ["conv1", "relu1", "conv2", "pool", "fc"]
