@@ -26,11 +26,13 @@ NEEDED_BY_TESTS = {
 """Plugins whose tests run models of another plugin's framework."""
 LONG = ("mlharness-language", "mlharness-vision")
 """Plugins whose tests take more than a minute: they run two at a time."""
+AT_ONCE = "2"
+"""Tests at a time."""
 EXTRAS = {"mlharness-language": "test,origin", "mlharness-vision": "test,origin"}
 """Extras other than ``test`` alone that a plugin's own tests want."""
 ZOOS = {"mlharness-torch": "zoo,onnx"}
 """Extras without which a plugin lacks the models that every framework is measured with."""
-OF_FRAMEWORKS = {"frameworks", "zoo"}
+OF_FRAMEWORKS = {"frameworks", "layers", "zoo"}
 """Benchmarks that need every plugin, and take much longer."""
 LINTED = ("mlharness", "plugins", "tests", "docs", "noxfile.py")
 
@@ -58,20 +60,35 @@ def folder(plugin: str, extras: str = "") -> str:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The kernel's tests, with the reference plugins installed, and how much of the kernel they cover."""
-    session.install(".[exports,plots,postgresql]", *map(folder, REFERENCE_PLUGINS), *tools("test"))
+    """The kernel's tests, with the reference plugins installed."""
+    install_kernel(session)
+    run_tests(session, "python", "-m", "pytest")
+
+
+@nox.session(default=False)
+def coverage(session: nox.Session) -> None:
+    """How much of the kernel its tests cover, in all processes that they start. Takes a third longer than ``tests``."""
+    install_kernel(session)
     session.run("coverage", "erase")
-    measured = ("coverage", "run", "-m", "pytest")
     try:
-        if session.posargs:
-            session.run(*measured, *session.posargs)
-        else:
-            # most of the time passes in waiting for processes; what asserts a figure has the machine for itself
-            session.run(*measured, "-n", "2", "--dist", "worksteal", "-m", "not alone")
-            session.run(*measured, "-m", "alone")
+        run_tests(session, "coverage", "run", "-m", "pytest")
     finally:
         session.run("coverage", "combine", "--quiet")
         session.run("coverage", "report")
+
+
+def install_kernel(session: nox.Session) -> None:
+    """The kernel with all that its tests need."""
+    session.install(".[exports,plots,postgresql]", *map(folder, REFERENCE_PLUGINS), *tools("test"))
+
+
+def run_tests(session: nox.Session, *pytest: str) -> None:
+    """The tests that are asked for, or all: what asserts a figure has the machine for itself."""
+    if session.posargs:
+        session.run(*pytest, *session.posargs)
+        return
+    session.run(*pytest, "-n", AT_ONCE, "--dist", "loadgroup", "-m", "not alone")
+    session.run(*pytest, "-m", "alone")
 
 
 @nox.session
@@ -81,7 +98,7 @@ def plugins(session: nox.Session, plugin: str) -> None:
     needed = map(folder, NEEDED_BY_TESTS.get(plugin, ()))
     session.install(".", *needed, folder(plugin, EXTRAS.get(plugin, "test")), *tools("test"))
     session.chdir(ROOT / "plugins" / plugin)
-    at_once = ("-n", "2", "--dist", "worksteal") if plugin in LONG and not session.posargs else ()
+    at_once = ("-n", AT_ONCE, "--dist", "worksteal") if plugin in LONG and not session.posargs else ()
     session.run("python", "-m", "pytest", *at_once, *session.posargs)
     give_back(session)
 
@@ -167,7 +184,7 @@ def try_installed(session: nox.Session, scratch: Path) -> None:
 
 @nox.session(default=False)
 def benchmarks(session: nox.Session) -> None:
-    """How fast mlharness itself is; ``-- frameworks`` and ``-- zoo`` take longer. Wants an idle machine."""
+    """How fast mlharness itself is; ``-- frameworks``, ``layers`` and ``zoo`` take longer. Wants an idle machine."""
     if not OF_FRAMEWORKS.intersection(session.posargs):
         session.install(".", *map(folder, REFERENCE_PLUGINS), *tools("test"))
         session.run("python", "-m", "tests.benchmarks", *session.posargs)
@@ -182,9 +199,12 @@ def benchmarks(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def soak(session: nox.Session) -> None:
-    """Whether memory stays where it is, beside a bare system. Takes 25 minutes; ``-- null`` two."""
-    session.install(".", *map(folder, REFERENCE_PLUGINS), *tools("test"))
-    session.run("python", "-m", "tests.soak", *session.posargs)
+    """What shows only over time or in great number. Takes 30 minutes; ``-- null`` two, ``-- counted`` five."""
+    install_kernel(session)
+    if not session.posargs or session.posargs == ["counted"]:
+        session.run("python", "-m", "pytest", "--full", "-m", "counted")
+    if session.posargs != ["counted"]:
+        session.run("python", "-m", "tests.soak", *session.posargs)
 
 
 @nox.session(default=False)
