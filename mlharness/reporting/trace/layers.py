@@ -1,0 +1,94 @@
+"""The table of layers: what each takes, of what shape it is, and what of it its kernels take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from mlharness.analysis.traced import Layer, Traced
+from mlharness.reporting.page import Cell, Column, make_table
+from mlharness.reporting.trace.facts import cut, shapes, size
+
+MOST = 3_000
+"""Rows: a page with many more takes seconds to open. Larger networks are told in full by ``mlh analyze``."""
+UNKNOWN = Cell("n/a", "", kind="muted")
+
+
+def layer_table(traced: Traced) -> tuple[Markup, list[str]]:
+    """The table of a traced run that has layers, and what its reader must know.
+
+    Times are medians and deciles over the calls of the model; memory and kernels have columns where they are known.
+    """
+    layers = traced.layers
+    if len(layers) > MOST:
+        layers = sorted(sorted(layers, key=lambda layer: -layer.latency_ns)[:MOST], key=lambda layer: layer.index)
+    whole = sum(layer.latency_ns for layer in traced.layers)
+    unit, ns = ("ms", 1e6) if max(layer.latency_ns for layer in layers) >= 1e7 else ("µs", 1e3)
+    memory = any(layer.memory_bytes is not None for layer in layers)
+    kernels = bool(traced.kernels)
+    columns = [
+        Column("#", figures=True, told="in order of execution"), Column("Layer"), Column("Type"),
+        Column("Output", told="inputs are in the tooltip"),
+        Column(f"Median ({unit})", figures=True, told="of its latency over the calls of the model"),
+        Column(f"10–90 % ({unit})", figures=True, told="8 of 10 calls lie in between"),
+        Column("Share", figures=True, told="of the trimmed mean latency of all layers"),
+        *([Column("Memory", figures=True, told="what it allocates, else the size of its outputs")] if memory else []),
+        *([Column("Kernels", figures=True, told="below it, in one call"),
+           Column("In kernels", figures=True, told="what its kernels take of its latency")] if kernels else []),
+    ]  # fmt: skip
+    rows = []
+    for layer in layers:
+        row = [Cell(str(layer.index), layer.index), Cell(cut(layer.name, 120), layer.name[:120], kind="name"),
+               Cell(cut(layer.kind, 60)), _shape(layer), *_times(layer, ns), _share(layer.latency_ns / whole)]  # fmt: skip
+        row += [_memory(layer)] * memory + (_kernels(traced, layer) if kernels else [])
+        rows.append(row)
+    caption = f"{len(layers):,} of {len(traced.layers):,} layers, those with the most time" if len(layers) < len(
+        traced.layers
+    ) else f"{len(layers):,} layers"
+    return make_table(columns, rows, caption, "layers"), _notes(traced, memory)
+
+
+def _shape(layer: Layer) -> Cell:
+    if not layer.outputs and not layer.inputs:
+        return UNKNOWN
+    inputs = cut(f"inputs: {shapes(layer.inputs)}", 600) if layer.inputs else "inputs: not told"
+    return Cell(cut(shapes(layer.outputs), 60) or "not told", title=inputs, kind="shape")
+
+
+def _times(layer: Layer, unit_ns: float) -> Sequence[Cell]:
+    low, middle, high = (decile / unit_ns for decile in layer.deciles_ns)
+    return Cell(_figure(middle), middle), Cell(f"{_figure(low)} – {_figure(high)}", high - low)
+
+
+def _figure(value: float) -> str:
+    """Three figures that count."""
+    digits = 2 if value < 10 else 1 if value < 100 else 0
+    return f"{value:,.{digits}f}"
+
+
+def _share(share: float) -> Cell:
+    bar = Markup('<span class="share" style="--w:{}%">{} %</span>').format(f"{100 * share:.2f}", f"{100 * share:.1f}")
+    return Cell(bar, share)
+
+
+def _memory(layer: Layer) -> Cell:
+    return UNKNOWN if layer.memory_bytes is None else Cell(size(layer.memory_bytes), layer.memory_bytes)
+
+
+def _kernels(traced: Traced, layer: Layer) -> list[Cell]:
+    found = traced.kernels_of.get(layer.index, ())
+    share = min(1.0, sum(kernel.latency_ns for kernel in found) / layer.latency_ns) if layer.latency_ns else 0.0
+    names = ", ".join(dict.fromkeys(f"{kernel.kind} {kernel.name}".strip() for kernel in found))
+    return [Cell(str(len(found)), len(found), title=cut(names)), Cell(f"{100 * share:.0f} %" if found else "–", share)]
+
+
+def _notes(traced: Traced, memory: bool) -> list[str]:
+    notes = [f"Measured over {traced.layer_notes[0].replace('; trimmed means', '')}.", *traced.layer_notes[1:]]
+    if traced.layers_share is not None:
+        notes.append(f"All layers together take {100 * traced.layers_share:.1f} % of a call.")
+    if not memory:
+        notes.append("Memory: the framework's profiler does not tell what a layer allocates.")
+    if "kernels" in traced.missing:
+        notes.append(f"Kernels: {traced.missing['kernels']}.")
+    return notes

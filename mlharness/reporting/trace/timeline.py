@@ -1,0 +1,157 @@
+"""The timeline: of a few queries every span, in columns, as the page's script draws them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mlharness.reporting.trace.facts import cut, facts_of
+from mlharness.reporting.trace.hues import OTHER, Hues
+from mlharness.reporting.trace.spans import Span, Threads, read_spans, read_threads
+from mlharness.reporting.trace.tracks import Group, places, tracks_of
+from mlharness.reporting.trace.windows import Units, Window, choose, read_units
+from mlharness.trace.levels import LEVELS, SYSTEM
+
+BUDGET = 4_000_000
+"""Bytes of all windows on the page, about: 100,000 spans."""
+A_SPAN = 42
+"""Bytes that a span's numbers take, about."""
+DOTS = 600
+"""Stretches of the test of each of which the median and the slowest query are shown, where there are more queries."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A window as it is drawn: ``spans`` of ``count`` that it has, by start; the others were the shortest, or found no
+    room on the groups."""
+
+    window: Window
+    count: int
+    spans: Sequence[Span]
+    groups: Sequence[Group]
+    groups_left: int
+
+    @property
+    def hidden(self) -> int:
+        """How many spans are not drawn."""
+        return self.count - sum(1 for _ in places(self.groups))
+
+    @property
+    def shortest(self) -> int | None:
+        """Nanoseconds from which on spans are drawn; None when no span was left out for being short."""
+        return min((span.length for span in self.spans), default=0) if len(self.spans) < self.count else None
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """What there is to draw. ``units`` is None, and ``drawn`` empty, where a trace has nothing to choose from."""
+
+    units: Units | None
+    drawn: Sequence[Drawn]
+    document: dict[str, Any]
+
+    @property
+    def shown(self) -> int:
+        """How many of the units are drawn."""
+        return len({place for one in self.drawn for place in one.window.units})
+
+
+def read_timeline(database: Any, hues: Hues, budget: int = BUDGET) -> Timeline:
+    """The timeline of a trace, in no more bytes of JSON than ``budget``, about."""
+    units = read_units(database)
+    windows = choose(units) if units else []
+    threads, book = read_threads(database), _Book()
+    drawn = []
+    for place, window in enumerate(windows):
+        spans, count = read_spans(database, window)
+        kept = book.within(spans, (budget - book.bytes) // (len(windows) - place))
+        groups, left = tracks_of(kept, threads)
+        drawn.append(Drawn(window, count, kept, groups, left))
+    begin = int(units.start.min()) if units else 0
+    document = {
+        "levels": LEVELS,
+        "windows": [_window(one, begin, book, hues) for one in drawn],
+        "dots": list(dots(units)) if units else [],
+        "texts": list(book.texts),
+        "facts": list(book.facts),
+    }
+    return Timeline(units, drawn, document)
+
+
+class _Book:
+    """Texts and attributes by number, and how many bytes of the page are taken."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self.texts: dict[str, int] = {}
+        self.facts: dict[tuple[tuple[str, str], ...], int] = {(): 0}
+
+    def text(self, text: str) -> int:
+        """The number of a text, of which no more than its beginning is kept."""
+        short = cut(text, 200)
+        if short not in self.texts:
+            self.bytes += len(short) + 3
+        return self.texts.setdefault(short, len(self.texts))
+
+    def fact(self, attributes: str | None) -> int:
+        """The number of a span's attributes."""
+        found = facts_of(attributes)
+        if found not in self.facts:
+            self.bytes += sum(len(key) + len(value) + 8 for key, value in found)
+        return self.facts.setdefault(found, len(self.facts))
+
+    def within(self, spans: Sequence[Span], allowed: int) -> list[Span]:
+        """The longest of the spans, as many as fit into so many bytes, in their order."""
+        until, kept = self.bytes + allowed, set()
+        for span in sorted(spans, key=lambda span: -span.length):
+            self.bytes += A_SPAN
+            self.text(span.name), self.text(span.kind), self.fact(span.attributes)
+            if self.bytes > until:
+                break
+            kept.add(span.id)
+        return [span for span in spans if span.id in kept]
+
+
+def _window(one: Drawn, begin: int, book: _Book, hues: Hues) -> dict[str, Any]:
+    order = list(places(one.groups))
+    spans = [one.spans[place] for place in order]
+    number = {span.id: place for place, span in enumerate(spans)}
+    window = one.window
+    return {
+        "title": window.title,
+        "about": window.about,
+        "at": window.start - begin,
+        "length": window.length,
+        "groups": [_group(group) for group in one.groups],
+        "start": [span.start - window.start for span in spans],
+        "duration": [span.length for span in spans],
+        "name": [book.text(span.name) for span in spans],
+        "kind": [book.text(span.kind) for span in spans],
+        "fact": [book.fact(span.attributes) for span in spans],
+        "hue": [_hue(span, one.spans, hues) for span in spans],
+        "parent": [number.get(span.parent, -1) for span in spans],
+        "query": [span.query for span in spans],
+    }
+
+
+def _group(group: Group) -> dict[str, Any]:
+    lanes = [{"level": lane.level, "rows": [len(row) for row in lane.rows], "hidden": lane.hidden}
+             for lane in group.lanes]  # fmt: skip
+    return {"label": cut(group.label, 60), "thread": group.thread, "calls": group.calls, "lanes": lanes}
+
+
+def dots(units: Units) -> Iterator[tuple[int, int]]:
+    """When units began, from the first on, and how long they took: all, or of each stretch the median and slowest."""
+    at = units.start - units.start.min()
+    if len(units) <= 2 * DOTS:
+        yield from zip(at.tolist(), units.length.tolist(), strict=True)
+        return
+    stretch = np.minimum(at * DOTS // max(1, int(at.max())), DOTS - 1)
+    order = np.lexsort((units.length, stretch))
+    bounds = np.flatnonzero(np.diff(stretch[order], prepend=-1))
+    for first, end in zip(bounds, [*bounds[1:], len(order)], strict=True):
+        for place in sorted({order[(first + end - 1) // 2], order[end - 1]}):
+            yield int(at[place]), int(units.length[place])
