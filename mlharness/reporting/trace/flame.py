@@ -26,7 +26,8 @@ _STACKED = """
 """
 _NODES = f"""
     WITH RECURSIVE tree AS (
-        SELECT id, hash(label) AS node, 0::UBIGINT AS above, label, 0 AS depth, start_ns, duration_ns, 0::BIGINT AS after
+        SELECT id, hash(label) AS node, 0::UBIGINT AS above, label, 0 AS depth, start_ns, duration_ns,
+               0::BIGINT AS after
         FROM stacked top WHERE NOT EXISTS (SELECT 1 FROM stacked WHERE stacked.id = top.parent)
         UNION ALL
         SELECT inner_.id, hash(tree.node, inner_.label), tree.node, inner_.label, tree.depth + 1, inner_.start_ns,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from mlharness.explaining.slices import BLOCKED, PREEMPTED, RUNNING
 from mlharness.reporting.trace.flame import Node
@@ -31,13 +32,13 @@ class Hues:
         """The number of a colour."""
         if level == APPLICATION:
             return _APPLICATION.get(kind, OTHER)
-        if level == MODEL:
+        if level == MODEL or (level == FRAMEWORK and kind == "call"):
             return PREDICT
         if level == SYSTEM and kind in _STATES:
             return _STATES[kind]
         return self._places.get((kind, level), OTHER)
 
-    @property
+    @cached_property
     def _places(self) -> Mapping[tuple[str, int], int]:
         return {(kind, level): KINDS + place for place, (kind, level, _) in enumerate(self.types)}
 

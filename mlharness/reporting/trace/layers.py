@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup
 
@@ -20,33 +20,48 @@ def layer_table(traced: Traced) -> tuple[Markup, list[str]]:
 
     Times are medians and deciles over the calls of the model; memory and kernels have columns where they are known.
     """
-    layers = traced.layers
+    layers = list(traced.layers)
     if len(layers) > MOST:
         layers = sorted(sorted(layers, key=lambda layer: -layer.latency_ns)[:MOST], key=lambda layer: layer.index)
-    whole = sum(layer.latency_ns for layer in traced.layers)
     unit, ns = ("ms", 1e6) if max(layer.latency_ns for layer in layers) >= 1e7 else ("µs", 1e3)
     memory = any(layer.memory_bytes is not None for layer in layers)
-    kernels = bool(traced.kernels)
-    columns = [
-        Column("#", figures=True, told="in order of execution"), Column("Layer"), Column("Type"),
+    whole = sum(layer.latency_ns for layer in traced.layers) or 1.0
+    rows = [list(_row(traced, layer, ns, whole, memory)) for layer in layers]
+    told = f"{len(layers):,} layers"
+    if len(layers) < len(traced.layers):
+        told = f"The {len(layers):,} of {len(traced.layers):,} layers with the most time"
+    return make_table(_columns(unit, memory, bool(traced.kernels)), rows, told, "layers"), _notes(traced, memory)
+
+
+def _columns(unit: str, memory: bool, kernels: bool) -> list[Column]:
+    found = [
+        Column("#", figures=True, told="in order of execution"),
+        Column("Layer"),
+        Column("Type"),
         Column("Output", told="inputs are in the tooltip"),
         Column(f"Median ({unit})", figures=True, told="of its latency over the calls of the model"),
-        Column(f"10–90 % ({unit})", figures=True, told="8 of 10 calls lie in between"),
-        Column("Share", figures=True, told="of the trimmed mean latency of all layers"),
-        *([Column("Memory", figures=True, told="what it allocates, else the size of its outputs")] if memory else []),
-        *([Column("Kernels", figures=True, told="below it, in one call"),
-           Column("In kernels", figures=True, told="what its kernels take of its latency")] if kernels else []),
-    ]  # fmt: skip
-    rows = []
-    for layer in layers:
-        row = [Cell(str(layer.index), layer.index), Cell(cut(layer.name, 120), layer.name[:120], kind="name"),
-               Cell(cut(layer.kind, 60)), _shape(layer), *_times(layer, ns), _share(layer.latency_ns / whole)]  # fmt: skip
-        row += [_memory(layer)] * memory + (_kernels(traced, layer) if kernels else [])
-        rows.append(row)
-    caption = f"{len(layers):,} of {len(traced.layers):,} layers, those with the most time" if len(layers) < len(
-        traced.layers
-    ) else f"{len(layers):,} layers"
-    return make_table(columns, rows, caption, "layers"), _notes(traced, memory)
+        Column(f"10–90 % ({unit})", figures=True, told="8 of 10 calls lie in between; sorted by the width"),
+        Column("Share", figures=True, told="of the latency of all layers, by trimmed means"),
+    ]
+    if memory:
+        found.append(Column("Memory", figures=True, told="what it allocates, else the size of its outputs"))
+    if kernels:
+        found.append(Column("Kernels", figures=True, told="below it, in one call"))
+        found.append(Column("In kernels", figures=True, told="what its kernels take of its latency"))
+    return found
+
+
+def _row(traced: Traced, layer: Layer, ns: float, whole: float, memory: bool) -> Iterator[Cell]:
+    yield Cell(str(layer.index), layer.index)
+    yield Cell(cut(layer.name, 120) or "no name", kind="name")
+    yield Cell(cut(layer.kind, 60))
+    yield _shape(layer)
+    yield from _times(layer, ns)
+    yield _share(layer.latency_ns / whole)
+    if memory:
+        yield UNKNOWN if layer.memory_bytes is None else Cell(size(layer.memory_bytes), layer.memory_bytes)
+    if traced.kernels:
+        yield from _kernels(traced, layer)
 
 
 def _shape(layer: Layer) -> Cell:
@@ -70,10 +85,6 @@ def _figure(value: float) -> str:
 def _share(share: float) -> Cell:
     bar = Markup('<span class="share" style="--w:{}%">{} %</span>').format(f"{100 * share:.2f}", f"{100 * share:.1f}")
     return Cell(bar, share)
-
-
-def _memory(layer: Layer) -> Cell:
-    return UNKNOWN if layer.memory_bytes is None else Cell(size(layer.memory_bytes), layer.memory_bytes)
 
 
 def _kernels(traced: Traced, layer: Layer) -> list[Cell]:

@@ -1,4 +1,4 @@
-"""Where the time goes, in one bar: of a query's latency (Offline: of the workers' time), down to the types of layers."""
+"""Where the time goes, in one bar: a query's latency (Offline: the workers' time), down to the types of layers."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ _ROWS = f"""
     SELECT id, parent, query, list_position({list(LEVELS)}, level) - 1, name, kind, start_ns, duration_ns, thread,
            source, parentage = 'alone', attributes
     {_WITHIN} ORDER BY duration_ns DESC, start_ns, id LIMIT {MOST}
-"""  # noqa: S608  # names and numbers of this package
-_COUNT = f"SELECT count(*) {_WITHIN}"  # noqa: S608  # the same
+"""  # names and numbers of this package
+_COUNT = f"SELECT count(*) {_WITHIN}"  # the same
 _NAMES = "SELECT thread, any_value(name) FROM spans WHERE level = 'system' AND kind = 'thread' GROUP BY thread"
 _INSTANCES = """
     SELECT thread, any_value(CAST(attributes ->> 'instance' AS BIGINT)) FROM spans

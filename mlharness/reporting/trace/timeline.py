@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from mlharness.explaining.rules.rule import duration
 from mlharness.reporting.trace.facts import cut, facts_of
 from mlharness.reporting.trace.hues import OTHER, Hues
-from mlharness.reporting.trace.spans import Span, Threads, read_spans, read_threads
+from mlharness.reporting.trace.spans import Span, read_spans, read_threads
 from mlharness.reporting.trace.tracks import Group, places, tracks_of
 from mlharness.reporting.trace.windows import Units, Window, choose, read_units
-from mlharness.trace.levels import LEVELS, SYSTEM
+from mlharness.trace.levels import LEVELS
 
 BUDGET = 4_000_000
 """Bytes of all windows on the page, about: 100,000 spans."""
@@ -35,14 +36,17 @@ class Drawn:
     groups_left: int
 
     @property
-    def hidden(self) -> int:
-        """How many spans are not drawn."""
-        return self.count - sum(1 for _ in places(self.groups))
-
-    @property
-    def shortest(self) -> int | None:
-        """Nanoseconds from which on spans are drawn; None when no span was left out for being short."""
-        return min((span.length for span in self.spans), default=0) if len(self.spans) < self.count else None
+    def left(self) -> str:
+        """What is not drawn, and why; empty when everything is."""
+        short = self.count - len(self.spans)
+        told = []
+        if short:
+            longest = duration(min((span.length for span in self.spans), default=0))
+            told.append(f"; {short:,} more are not drawn, none of them longer than {longest}")
+        hidden = len(self.spans) - sum(1 for _ in places(self.groups))
+        if hidden:
+            told.append(f"; {hidden:,} find no room, since too many overlap")
+        return "".join(told)
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,9 @@ def read_timeline(database: Any, hues: Hues, budget: int = BUDGET) -> Timeline:
     begin = int(units.start.min()) if units else 0
     document = {
         "levels": LEVELS,
-        "windows": [_window(one, begin, book, hues) for one in drawn],
+        "windows": [_window(one, begin, _focus(units, one.window), book, hues) for one in drawn],
         "dots": list(dots(units)) if units else [],
+        "dotsTold": f"all {len(units):,} {units.plural}" if units else "",
         "texts": list(book.texts),
         "facts": list(book.facts),
     }
@@ -115,7 +120,13 @@ class _Book:
         return [span for span in spans if span.id in kept]
 
 
-def _window(one: Drawn, begin: int, book: _Book, hues: Hues) -> dict[str, Any]:
+def _focus(units: Units | None, window: Window) -> int:
+    """The query for whose sake a window was chosen, beside which others are drawn paler; -1 for none."""
+    alone = units is not None and units.word == "query" and len(window.units) == 1
+    return int(units.number[window.units[0]]) if units is not None and alone else -1
+
+
+def _window(one: Drawn, begin: int, focus: int, book: _Book, hues: Hues) -> dict[str, Any]:
     order = list(places(one.groups))
     spans = [one.spans[place] for place in order]
     number = {span.id: place for place, span in enumerate(spans)}
@@ -125,16 +136,28 @@ def _window(one: Drawn, begin: int, book: _Book, hues: Hues) -> dict[str, Any]:
         "about": window.about,
         "at": window.start - begin,
         "length": window.length,
+        "focus": focus,
+        "left": one.left,
         "groups": [_group(group) for group in one.groups],
         "start": [span.start - window.start for span in spans],
         "duration": [span.length for span in spans],
         "name": [book.text(span.name) for span in spans],
         "kind": [book.text(span.kind) for span in spans],
         "fact": [book.fact(span.attributes) for span in spans],
-        "hue": [_hue(span, one.spans, hues) for span in spans],
+        "hue": _hues(one.spans, spans, hues),
         "parent": [number.get(span.parent, -1) for span in spans],
         "query": [span.query for span in spans],
     }
+
+
+def _hues(ordered: Sequence[Span], drawn: Sequence[Span], hues: Hues) -> list[int]:
+    """The colour of each drawn span. ``ordered`` are outer before inner: what stands inside a layer has the layer's."""
+    found: dict[int, tuple[int, int]] = {}
+    for span in ordered:
+        hue = hues.of(span.level, span.kind)
+        level, above = found.get(span.parent, (-1, OTHER))
+        found[span.id] = span.level, above if hue == OTHER and level == span.level else hue
+    return [found[span.id][1] for span in drawn]
 
 
 def _group(group: Group) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""On which line of the timeline each span is drawn: grouped by thread, a lane for each level, as many rows as it needs."""
+"""Where on the timeline each span is drawn: grouped by thread, a lane for each level, as many rows as it needs."""
 
 from __future__ import annotations
 

@@ -18,7 +18,8 @@ MANY = 100
 """From so many on the 99th percentile is another query than the slowest."""
 
 _UNITS = (
-    ("query", "SELECT query AS number, start_ns, duration_ns FROM spans WHERE level = 'application' AND kind = 'query'"),
+    ("query", """SELECT query AS number, start_ns, duration_ns
+                 FROM spans WHERE level = 'application' AND kind = 'query'"""),
     ("batch", """SELECT CAST(attributes ->> 'batch' AS BIGINT) AS number, start_ns, duration_ns
                  FROM spans WHERE level = 'application' AND kind = 'batch'"""),
     ("call", "SELECT id AS number, start_ns, duration_ns FROM spans WHERE level = 'model' AND kind = 'predict'"),
