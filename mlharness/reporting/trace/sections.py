@@ -21,6 +21,7 @@ from mlharness.reporting.trace.flame_document import flame_document, paths_table
 from mlharness.reporting.trace.layers import layer_table
 from mlharness.reporting.trace.shares import Bar, read_bar
 from mlharness.reporting.trace.timeline import Timeline, read_timeline
+from mlharness.rundir import RESULT
 from mlharness.trace.levels import LEVELS
 from mlharness.trace.parquet import SPANS, open_trace
 
@@ -29,15 +30,15 @@ SLOWED = 3.0
 
 
 def trace_sections(run: Path) -> list[Section]:
-    """The sections of a run's trace: where the time goes, timeline, flame graph, layers; none when it was not traced.
+    """The sections of a run's trace: where the time goes, timeline, flame graph, layers.
 
-    A trace that cannot be read is told on the page, which has all the rest to tell.
+    There are none for a run that was not traced, or never ended. A trace that cannot be read is told on the page, which
+    has all the rest to tell.
 
     Raises:
-        UserError: the run has no result.
+        UserError: the result cannot be read.
     """
-    result = read_result(run)
-    trace = result.get("trace")
+    trace = read_result(run).get("trace") if (run / RESULT).is_file() else None
     if not trace:
         return []
     if not (run / SPANS).is_file():

@@ -166,8 +166,9 @@
     const row = selected.above.shown;
     return row[Math.min(Math.max(row.indexOf(selected) + direction, 0), row.length - 1)];
   };
+  const widest = (node) => [...node.children].sort((a, b) => b.width - a.width)[0];
   const KEYS = {
-    ArrowDown: () => select(selected ? selected.shown[0] ?? selected : focus, true),
+    ArrowDown: () => select(selected ? widest(selected) ?? selected : focus, true),
     ArrowUp: () => select(selected?.above ?? every, true),
     ArrowRight: () => select(beside(1), true),
     ArrowLeft: () => select(beside(-1), true),

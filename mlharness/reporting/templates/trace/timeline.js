@@ -280,17 +280,22 @@
     return span < row.first + row.count && now.start[span] <= timeAt(x) + near ? span : -1;
   }
 
-  const child = (span) => now.parent.indexOf(span);
-  function longest() {
+  // The longest span that is inside of another, or is in view; -1 where there is none.
+  function longest(wanted) {
     let found = -1;
     for (let span = 0; span < now.start.length; span++) {
-      if (endOf(span) > from && now.start[span] < to && (found < 0 || now.duration[span] > now.duration[found])) found = span;
+      if (wanted(span) && (found < 0 || now.duration[span] > now.duration[found])) found = span;
     }
     return found;
   }
 
+  const inView = (span) => endOf(span) > from && now.start[span] < to;
+  const outside = () => (selected < 0 ? longest(inView) : now.parent[selected]);
+  const inside = () => (selected < 0 ? longest(inView) : longest((span) => now.parent[span] === selected));
+  const go = (span) => select(span >= 0 ? span : selected, true);
+
   function step(direction) {
-    if (selected < 0) return longest();
+    if (selected < 0) return longest(inView);
     const row = rowOf(selected);
     const next = selected + direction;
     return next >= row.first && next < row.first + row.count ? next : selected;
@@ -386,10 +391,7 @@
     s: () => zoom(1 / 0.6), "-": () => zoom(1 / 0.6),
     a: () => move(-0.2), d: () => move(0.2),
     0: all, Home: all,
-    ArrowRight: () => select(step(1), true),
-    ArrowLeft: () => select(step(-1), true),
-    ArrowUp: () => select(selected < 0 ? longest() : now.parent[selected] >= 0 ? now.parent[selected] : selected, true),
-    ArrowDown: () => select(selected < 0 ? longest() : child(selected) >= 0 ? child(selected) : selected, true),
+    ArrowRight: () => go(step(1)), ArrowLeft: () => go(step(-1)), ArrowUp: () => go(outside()), ArrowDown: () => go(inside()),
     Enter: () => selected >= 0 && zoomTo(selected),
     Escape: () => select(-1, true),
   };
@@ -416,7 +418,7 @@
 
   function spell() {
     const seen = [];
-    for (let span = 0; span < now.start.length; span++) if (endOf(span) > from && now.start[span] < to) seen.push(span);
+    for (let span = 0; span < now.start.length; span++) if (inView(span)) seen.push(span);
     const most = seen.sort((a, b) => now.duration[b] - now.duration[a]).slice(0, IN_TABLE).sort((a, b) => now.start[a] - now.start[b] || now.duration[b] - now.duration[a]);
     const caption = `${now.title}: the ${number(most.length)} longest of ${number(seen.length)} spans in view`;
     const headings = [["Span"], ["Level"], ["Type"], ["Inside of"], ["On"], ["Began", true], ["Took", true]];
