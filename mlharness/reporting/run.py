@@ -24,7 +24,7 @@ def run_page(directory: Path, more: Sequence[Section] = ()) -> str:
 
     Args:
         directory: a run directory.
-        more: sections that come before what the run stands on, such as those about its trace.
+        more: sections that come before what the run stands on, after those about its trace.
 
     Raises:
         UserError: it is no run directory, its result is damaged or from a newer mlharness, or the extra ``plots``,
@@ -38,9 +38,19 @@ def sections(files: RunFiles, more: Sequence[Section] = ()) -> Iterator[Section]
     """The parts of the page that have something to say."""
     parts = (outcome, figures, latencies, search, over_time, accuracy, disturbances)
     yield from (section for part in parts if (section := part(files)) is not None)
+    yield from traced(files)
     yield from more
     ground = (reproduction, system, settings, environment)
     yield from (section for part in ground if (section := part(files)) is not None)
+
+
+def traced(files: RunFiles) -> list[Section]:
+    """What its trace tells."""
+    if not files.result or not files.result.get("trace"):
+        return []
+    from mlharness.reporting.trace.sections import trace_sections  # a run without a trace needs nothing that reads one
+
+    return trace_sections(files.directory)
 
 
 def header(files: RunFiles) -> Markup:

@@ -11,7 +11,9 @@ from markupsafe import Markup
 from mlharness.analysis.loading import read_result, trace_of
 from mlharness.analysis.traced import Traced
 from mlharness.errors import UserError
+from mlharness.explaining.evidence import read_evidence
 from mlharness.explaining.rules.rule import duration
+from mlharness.explaining.verdict import Verdict, judge, written
 from mlharness.reporting.page import Cell, Column, Section, make_table
 from mlharness.reporting.rendering import asset, embed_json, render
 from mlharness.reporting.trace import hues
@@ -19,14 +21,11 @@ from mlharness.reporting.trace.facts import cut
 from mlharness.reporting.trace.flame import Node, read_flame
 from mlharness.reporting.trace.flame_document import flame_document, paths_table
 from mlharness.reporting.trace.layers import layer_table
-from mlharness.reporting.trace.shares import Bar, read_bar
+from mlharness.reporting.trace.shares import Bar, bar_of
 from mlharness.reporting.trace.timeline import Timeline, read_timeline
 from mlharness.rundir import RESULT
 from mlharness.trace.levels import LEVELS
 from mlharness.trace.parquet import SPANS, open_trace
-
-SLOWED = 3.0
-"""Percent from which on it is worth telling that the tracers slowed the run: less is noise."""
 
 
 def trace_sections(run: Path) -> list[Section]:
@@ -50,7 +49,7 @@ def trace_sections(run: Path) -> list[Section]:
 
 
 def _untold(why: str, trace: Mapping[str, Any]) -> Section:
-    html = render("trace/shares.html", why=why, bar=None, mean="", facts=[], levels=_levels(trace))
+    html = render("trace/shares.html", why=why, bar=None, levels=_levels(trace))
     return Section("Where the time goes", html, "time", styles=_styles())
 
 
@@ -70,34 +69,31 @@ def _sections(run: Path, trace: Mapping[str, Any]) -> Iterator[Section]:
 
 
 def _shares(run: Path, trace: Mapping[str, Any], traced: Traced, colours: hues.Hues) -> Section:
-    bar = read_bar(run, traced, colours)
-    html = render(
-        "trace/shares.html", why="", bar=bar, mean=duration(bar.mean_ns) if bar else "",
-        facts=list(_facts(trace, traced, bar)), levels=_levels(trace),
-    )  # fmt: skip
+    verdict = judge(read_evidence(run, roofline=False))  # a page is made of what is known: it measures nothing
+    bar = bar_of(verdict.evidence, traced, colours)
+    html = render("trace/shares.html", why="", bar=bar, mean=_mean(bar) if bar else "",
+                  findings=_findings(verdict), silent=verdict.silent, levels=_levels(trace))  # fmt: skip
     return Section("Where the time goes", html, "time", styles=_styles())
 
 
-def _facts(trace: Mapping[str, Any], traced: Traced, bar: Bar | None) -> Iterator[str]:
-    """What the bar says, in words."""
-    if traced.layers:
-        ranked = sorted(traced.layers, key=lambda layer: -layer.latency_ns)
-        whole = sum(layer.latency_ns for layer in ranked)
-        first = ranked[0]
-        yield (f"The slowest layer is {cut(first.name, 120)} ({first.kind}): {100 * first.latency_ns / whole:.1f} % of "
-               f"all layers' time.")  # fmt: skip
-        half, spent = 0, 0.0
-        while spent < whole / 2:
-            spent += ranked[half].latency_ns
-            half += 1
-        yield f"Half of their time is spent in {half} of {len(ranked)} layers."
-    if bar and bar.layers_missing:
-        yield f"What the model does inside is not known: {bar.layers_missing}."
-    slowdown = trace.get("slowdown")
-    if slowdown and abs(slowdown["percent"]) >= SLOWED:
-        word = "slower" if slowdown["percent"] > 0 else "faster"
-        yield (f"The traced run was {abs(slowdown['percent']):.1f} % {word} than the measured one: its times explain "
-               "the figure; they are not the figure.")  # fmt: skip
+def _mean(bar: Bar) -> str:
+    """How long what the bar shows is."""
+    word = "a batch takes" if bar.of == "the workers' time" else "it takes"
+    return f"{word} {duration(bar.mean_ns)} on average"
+
+
+def _findings(verdict: Verdict) -> list[dict[str, str]]:
+    """What the rules found, the most weighty first, in words."""
+    return [
+        {
+            "verdict": cut(one.verdict, 600),
+            "facts": cut("; ".join(map(written, one.facts)), 600),
+            "change": one.change,
+            "gain": f"{one.gain.what} {one.gain.factor:.2f} times better: {one.gain.how}" if one.gain else
+                    f"not predicted: {one.no_gain}",
+        }
+        for _, one in verdict.findings
+    ]  # fmt: skip
 
 
 def _levels(trace: Mapping[str, Any]) -> Markup:

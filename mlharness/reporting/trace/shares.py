@@ -6,16 +6,13 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import takewhile
-from pathlib import Path
 
 from mlharness.analysis.traced import Traced
-from mlharness.explaining.calls import read_calls, read_queries
-from mlharness.explaining.evidence import Evidence, setup_of
+from mlharness.explaining.evidence import Evidence
 from mlharness.explaining.rules.rule import percent
 from mlharness.explaining.shares import HARNESS, IDLE, POSTPROCESS, PREDICT, QUEUE, Shares, shares_of
 from mlharness.reporting.trace import hues
 from mlharness.trace.levels import FRAMEWORK
-from mlharness.trace.parquet import open_trace
 
 LEAST = 0.001
 """Parts of a smaller share are not told."""
@@ -78,11 +75,9 @@ class Bar:
         return sum(piece.share for piece in self.pieces) - self.before - self.model
 
 
-def read_bar(run: Path, traced: Traced, colours: hues.Hues) -> Bar | None:
+def bar_of(evidence: Evidence, traced: Traced, colours: hues.Hues) -> Bar | None:
     """The bar of a traced run; None without the levels ``application`` and ``model``."""
-    with open_trace(run, "application") as database:
-        calls, queries = read_calls(database), read_queries(database)
-    shares = shares_of(Evidence(setup=setup_of(traced.result), calls=calls, queries=queries))
+    shares = shares_of(evidence)
     if shares is None:
         return None
     after = _rest(shares, (HARNESS, POSTPROCESS, IDLE))

@@ -27,7 +27,7 @@
 
   // What is drawn where.
 
-  function place() {
+  function arrange() {
     rows = [];
     where = new Int32Array(now.start.length);
     let y = SCALE;
@@ -221,7 +221,7 @@
     told.textContent = `${now.title}: ${now.about}, ${duration(now.length)} long, ${duration(now.at)} after the first began. ` +
       `${number(now.start.length)} spans${now.left}.`;
     canvas.setAttribute("aria-label", `Timeline. ${told.textContent}`);
-    place();
+    arrange();
     look(-Infinity, Infinity);
     dots.redraw();
   }
