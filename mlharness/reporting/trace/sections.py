@@ -42,9 +42,11 @@ def trace_sections(run: Path) -> list[Section]:
         return []
     if not (run / SPANS).is_file():
         return [_untold(trace.get("failure") or f"the run directory has no {SPANS}", trace)]
+    import duckdb
+
     try:
         return list(_sections(run, trace))
-    except UserError as error:
+    except (UserError, duckdb.Error) as error:  # a file may be damaged in its middle, which shows when it is read
         return [_untold(str(error), trace)]
 
 
@@ -88,8 +90,8 @@ def _findings(verdict: Verdict) -> list[dict[str, str]]:
         {
             "verdict": cut(one.verdict, 600),
             "facts": cut("; ".join(map(written, one.facts)), 600),
-            "change": one.change,
-            "gain": f"{one.gain.what} {one.gain.factor:.2f} times better: {one.gain.how}" if one.gain else
+            "change": cut(one.change, 600),
+            "gain": cut(f"{one.gain.what} {one.gain.factor:.2f} times better: {one.gain.how}", 600) if one.gain else
                     f"not predicted: {one.no_gain}",
         }
         for _, one in verdict.findings

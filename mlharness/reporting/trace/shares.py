@@ -12,6 +12,7 @@ from mlharness.explaining.evidence import Evidence
 from mlharness.explaining.rules.rule import percent
 from mlharness.explaining.shares import HARNESS, IDLE, POSTPROCESS, PREDICT, QUEUE, Shares, shares_of
 from mlharness.reporting.trace import hues
+from mlharness.reporting.trace.facts import cut
 from mlharness.trace.levels import FRAMEWORK
 
 LEAST = 0.001
@@ -111,6 +112,6 @@ def _predict(shares: Shares, traced: Traced, colours: hues.Hues) -> Iterator[Pie
         if hue == hues.OTHER:
             other += share
         else:
-            yield Piece(kind or "no type", share, hue, True, counts[kind])
+            yield Piece(cut(kind, 60) or "no type", share, hue, True, counts[kind])
     yield Piece("other layers", other, hues.OTHER, of_model=True)
     yield Piece("predict outside layers", predict * (1 - covered), hues.PREDICT, of_model=True)

@@ -26,14 +26,13 @@ DOTS = 600
 
 @dataclass(frozen=True)
 class Drawn:
-    """A window as it is drawn: ``spans`` of ``count`` that it has, by start; the others were the shortest, or found no
-    room on the groups."""
+    """A window as it is drawn: ``spans`` of the ``count`` that it has, by start; the others were the shortest. Of these,
+    ``groups`` hold those that found room."""
 
     window: Window
     count: int
     spans: Sequence[Span]
     groups: Sequence[Group]
-    groups_left: int
 
     @property
     def left(self) -> str:
@@ -45,7 +44,7 @@ class Drawn:
             told.append(f"; {short:,} more are not drawn, none of them longer than {longest}")
         hidden = len(self.spans) - sum(1 for _ in places(self.groups))
         if hidden:
-            told.append(f"; {hidden:,} find no room, since too many overlap")
+            told.append(f"; {hidden:,} find no room, since too many threads or queries overlap")
         return "".join(told)
 
 
@@ -72,8 +71,7 @@ def read_timeline(database: Any, hues: Hues, budget: int = BUDGET) -> Timeline:
     for place, window in enumerate(windows):
         spans, count = read_spans(database, window)
         kept = book.within(spans, (budget - book.bytes) // (len(windows) - place))
-        groups, left = tracks_of(kept, threads)
-        drawn.append(Drawn(window, count, kept, groups, left))
+        drawn.append(Drawn(window, count, kept, tracks_of(kept, threads)))
     begin = int(units.start.min()) if units else 0
     document = {
         "levels": LEVELS,
@@ -113,7 +111,9 @@ class _Book:
         until, kept = self.bytes + allowed, set()
         for span in sorted(spans, key=lambda span: -span.length):
             self.bytes += A_SPAN
-            self.text(span.name), self.text(span.kind), self.fact(span.attributes)
+            self.text(span.name)
+            self.text(span.kind)
+            self.fact(span.attributes)
             if self.bytes > until:
                 break
             kept.add(span.id)

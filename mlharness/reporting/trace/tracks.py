@@ -40,8 +40,8 @@ class Group:
     calls: bool
 
 
-def tracks_of(spans: Sequence[Span], threads: Threads) -> tuple[list[Group], int]:
-    """The groups of a window's spans, which are in order of start; and how many groups there was no room for."""
+def tracks_of(spans: Sequence[Span], threads: Threads) -> list[Group]:
+    """The groups of a window's spans, which are in order of start; of too many groups the first."""
     lanes: dict[Key, dict[int, _Filling]] = {}
     rows: dict[int, tuple[Key, int, int]] = {}
     for place, span in enumerate(spans):
@@ -52,8 +52,8 @@ def tracks_of(spans: Sequence[Span], threads: Threads) -> tuple[list[Group], int
         row = filling.put(place, span, least)
         if row is not None:
             rows[span.id] = (key, span.level, row)
-    groups = [_group(key, found, threads) for key, found in sorted(lanes.items(), key=lambda one: _order(one, threads))]
-    return groups[:MOST_THREADS], max(0, len(groups) - MOST_THREADS)
+    first = sorted(lanes.items(), key=lambda one: _order(one, threads))[:MOST_THREADS]
+    return [_group(key, found, threads) for key, found in first]
 
 
 def group_of(span: Span) -> Key:

@@ -63,10 +63,13 @@ def test_a_trace_that_failed_or_is_damaged_is_told(tmp_path: Path) -> None:
     run = make_run(tmp_path / "failed", change=failed)
     (run / SPANS).unlink()
     assert "cannot be shown: the traced run failed: no memory." in text_of(sections_of(run)["Where the time goes"])
-    run = make_run(tmp_path / "damaged")
-    (run / SPANS).write_bytes(b"PAR1 and no more")
-    (only,) = trace_sections(run)
-    assert "cannot be shown" in text_of(only.html)
+    run = make_run(tmp_path / "damaged", queries=200)
+    whole = (run / SPANS).read_bytes()
+    middle = len(whole) // 2
+    for damaged in (b"PAR1 and no more", whole[: middle - 500] + bytes(1_000) + whole[middle + 500 :]):
+        (run / SPANS).write_bytes(damaged)
+        (only,) = trace_sections(run)
+        assert "cannot be shown" in text_of(only.html)
 
 
 def test_the_bar_adds_up_to_all_of_a_query(tmp_path: Path) -> None:
