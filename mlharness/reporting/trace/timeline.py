@@ -26,7 +26,7 @@ DOTS = 600
 
 @dataclass(frozen=True)
 class Drawn:
-    """A window as it is drawn: ``spans`` of the ``count`` that it has, by start; the others were the shortest. Of these,
+    """A window as it is drawn: ``spans`` of the ``count`` that it has, by start; the others are shorter. Of these,
     ``groups`` hold those that found room."""
 
     window: Window
