@@ -17,15 +17,16 @@ Facts = list[tuple[str, str]]
 def reproduction(files: RunFiles) -> Section:
     """The command that gives the same plan, and by what to know the same run."""
     result = files.result or {}
-    version = result.get("framework", {}).get("version")
-    command = command_of(files.plan, version) if files.plan else ""
+    ran = result.get("framework", {})
+    version = f"{ran['name']} {ran['version']}" if ran.get("version") else ""
+    command = command_of(files.plan) if files.plan else ""
     identity = {
         "run": files.run_id,
         "directory": str(files.directory),
         "plan (sha256)": result.get("plan_sha256"),
         "outputs (sha256)": outputs(result.get("fingerprint")),
     }
-    return Section("Reproduce", render("run/reproduce.html", command=command, facts=told(identity)))
+    return Section("Reproduce", render("run/reproduce.html", command=command, version=version, facts=told(identity)))
 
 
 def outputs(fingerprint: Document | None) -> str:

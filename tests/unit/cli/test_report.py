@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
 import pytest
 
+from mlharness.reporting.command import command_of
 from tests.unit.cli.conftest import Mlh
 from tests.unit.comparing.making import a_run
 from tests.unit.comparing.making import write_run as write_compared
@@ -99,3 +101,19 @@ def test_it_is_opened_when_that_is_wanted(mlh: Mlh, directory: Path, monkeypatch
     assert mlh("report", "@last", "--open").err == ""
     assert opened == [(directory / "report.html").as_uri()]
     assert "No browser could be started" in mlh("report", "@last", "--open").err
+
+
+@pytest.mark.parametrize("arguments", [
+    ("null",),
+    ("null", "--scenario", "Server", "--target-qps", "10.5", "--target-latency", "2.25", "--max-wait", "1.5",
+     "--seed", "9"),
+    ("null", "--mode", "performance", "--duration", "0.25", "--min-queries", "77", "--warmup", "5", "--instances", "2",
+     "--threads", "2", "--batch-size", "3", "--count", "5", "--scenario", "MultiStream"),
+    ("digits-cnn", "--option", "graph_optimization_level=basic", "--option", "allow_spinning=false", "--threads", "1"),
+    ("efficientnet-lite0", "--mode", "both", "--dataset", "photos", "--framework", "onnxruntime>=1.10"),
+])  # fmt: skip
+def test_the_command_on_a_page_gives_the_same_plan(mlh: Mlh, arguments: tuple[str, ...]) -> None:
+    plan = mlh("bench", *arguments, "--dry-run", "--json").document
+    program, command, *words = shlex.split(command_of(plan))
+    assert (program, command) == ("mlh", "bench")
+    assert mlh("bench", *words, "--dry-run", "--json").document["plan_sha256"] == plan["plan_sha256"]
