@@ -114,7 +114,7 @@ def _levels(trace: Mapping[str, Any]) -> Markup:
 
 
 def _timeline(found: Timeline, colours: hues.Hues, count: int) -> Section:
-    html = render("trace/timeline.html", found=found, spans=sum(len(one.spans) for one in found.drawn), count=count,
+    html = render("trace/timeline.html", found=found, count=count,
                   legend=legend(colours))  # fmt: skip
     data = embed_json("timeline-data", found.document)
     return Section("Timeline", html + data, "timeline", _scripts("timeline.js"), _styles())

@@ -92,11 +92,11 @@ def with_threads(spans: Sequence[Span]) -> list[Span]:
         way: list[int] = []
         one: Span | None = span
         while one is not None and one.id not in threads:
+            threads[one.id] = one.thread  # also the end for spans that name each other as parents
             if one.thread:
-                threads[one.id] = one.thread
                 break
             way.append(one.id)
             one = known.get(one.parent)
-        found = threads[one.id] if one is not None else 0
-        threads.update(dict.fromkeys(way, found))
+        if one is not None:
+            threads.update(dict.fromkeys(way, threads[one.id]))
     return [span if span.thread else span._replace(thread=threads[span.id]) for span in spans]

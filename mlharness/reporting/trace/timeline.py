@@ -57,6 +57,11 @@ class Timeline:
     document: dict[str, Any]
 
     @property
+    def spans(self) -> int:
+        """How many spans are drawn; a span of two windows is one."""
+        return len({one.spans[place].id for one in self.drawn for place in places(one.groups)})
+
+    @property
     def shown(self) -> int:
         """How many of the units are drawn."""
         return len({place for one in self.drawn for place in one.window.units})
