@@ -17,6 +17,7 @@ from mlharness.trace.levels import FRAMEWORK
 
 LEAST = 0.001
 """Parts of a smaller share are not told."""
+OUTSIDE = "predict outside layers"
 _PARTS = ((QUEUE, "waiting for a worker", hues.WAIT), (HARNESS, "harness", hues.HARNESS),
           (POSTPROCESS, "postprocess", hues.POSTPROCESS), (IDLE, "between batches", hues.OTHER))  # fmt: skip
 
@@ -53,7 +54,9 @@ class Bar:
         most = max(self.pieces, key=lambda piece: piece.share)
         if most.layers:
             return f"{model}, {percent(most.share / self.predict)} of that in {most.name}."
-        return f"{model}." if most.of_model else f"{model}, {percent(most.share)} in {most.name}."
+        if most.name == OUTSIDE:
+            return f"{model}, {percent(most.share / self.predict)} of that in none of its layers."
+        return f"{model}." if most.of_model else f"{model}, {percent(most.share)} goes into {most.name}."
 
     @property
     def words(self) -> str:
@@ -114,4 +117,4 @@ def _predict(shares: Shares, traced: Traced, colours: hues.Hues) -> Iterator[Pie
         else:
             yield Piece(cut(kind, 60) or "no type", share, hue, True, counts[kind])
     yield Piece("other layers", other, hues.OTHER, of_model=True)
-    yield Piece("predict outside layers", predict * (1 - covered), hues.PREDICT, of_model=True)
+    yield Piece(OUTSIDE, predict * (1 - covered), hues.PREDICT, of_model=True)

@@ -141,7 +141,7 @@
   }
 
   canvas.addEventListener("click", (event) => {
-    const node = nodeAt(event);
+    const node = hovered ?? nodeAt(event); // what the tooltip tells: a click's place is rounded, a pointer's is not
     if (!node) return;
     select(node, false);
     zoomTo(node);

@@ -162,7 +162,7 @@
     for (let ns = Math.ceil(from / step) * step; ns <= to; ns += step) {
       const x = xOf(ns);
       const text = `${(ns / unit()[1]).toFixed(Math.min(digits, 6))} ${unit()[0]}`;
-      if (x >= edge - 1 && x + 60 < width) context.fillText(text, x + 4, top + SCALE / 2 - 1);
+      if (x >= edge - 1 && x + 44 < width) context.fillText(text, x + 4, top + SCALE / 2 - 1);
     }
     if (ruled) {
       const [a, b] = [...ruled].sort((one, other) => one - other);
@@ -189,7 +189,7 @@
         context.font = context.font.replace(/^600 /, "");
       } else if (row.label) {
         const hidden = row.lane.hidden ? ` (${number(row.lane.hidden)} hidden)` : "";
-        const text = row.group.calls ? (row.slices ? "thread" : data.levels[row.lane.level]) + hidden : row.group.label;
+        const text = row.group.calls ? (row.slices ? "thread" : data.levels[row.lane.level]) + hidden : `${row.group.label} ${row.group.thread || ""}`;
         context.fillStyle = c.muted;
         context.fillText(fit(context, text, edge - 14), row.group.calls ? 8 : 0, middle);
       }
