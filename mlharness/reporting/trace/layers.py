@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from markupsafe import Markup
 
@@ -15,52 +16,68 @@ MOST = 3_000
 UNKNOWN = Cell("n/a", "", kind="muted")
 
 
+@dataclass(frozen=True)
+class _Scale:
+    """What all rows have in common: the unit of times and its nanoseconds, the time of all layers and of the slowest,
+    and whether anything is known of memory and kernels."""
+
+    unit: str
+    ns: float
+    whole: float
+    slowest: float
+    memory: bool
+    kernels: bool
+
+    @classmethod
+    def of(cls, traced: Traced) -> _Scale:
+        times = [layer.latency_ns for layer in traced.layers]
+        unit, ns = ("ms", 1e6) if max(times) >= 1e7 else ("µs", 1e3)
+        memory = any(layer.memory_bytes is not None for layer in traced.layers)
+        return cls(unit, ns, sum(times) or 1.0, max(times) or 1.0, memory, bool(traced.kernels))
+
+
 def layer_table(traced: Traced) -> tuple[Markup, list[str]]:
     """The table of a traced run that has layers, and what its reader must know.
 
     Times are medians and deciles over the calls of the model; memory and kernels have columns where they are known.
     """
-    layers = list(traced.layers)
+    layers, scale = list(traced.layers), _Scale.of(traced)
+    told = f"{len(layers):,} layers"
     if len(layers) > MOST:
         layers = sorted(sorted(layers, key=lambda layer: -layer.latency_ns)[:MOST], key=lambda layer: layer.index)
-    unit, ns = ("ms", 1e6) if max(layer.latency_ns for layer in layers) >= 1e7 else ("µs", 1e3)
-    memory = any(layer.memory_bytes is not None for layer in layers)
-    whole = sum(layer.latency_ns for layer in traced.layers) or 1.0
-    rows = [list(_row(traced, layer, ns, whole, memory)) for layer in layers]
-    told = f"{len(layers):,} layers"
-    if len(layers) < len(traced.layers):
         told = f"The {len(layers):,} of {len(traced.layers):,} layers with the most time"
-    return make_table(_columns(unit, memory, bool(traced.kernels)), rows, told, "layers"), _notes(traced, memory)
+    rows = [list(_row(traced, layer, scale)) for layer in layers]
+    return make_table(_columns(scale), rows, told, "layers"), _notes(traced, scale)
 
 
-def _columns(unit: str, memory: bool, kernels: bool) -> list[Column]:
+def _columns(scale: _Scale) -> list[Column]:
     found = [
         Column("#", figures=True, told="in order of execution"),
         Column("Layer"),
         Column("Type"),
         Column("Output", told="inputs are in the tooltip"),
-        Column(f"Median ({unit})", figures=True, told="of its latency over the calls of the model"),
-        Column(f"10–90 % ({unit})", figures=True, told="8 of 10 calls lie in between; sorted by the width"),
+        Column(f"Median ({scale.unit})", figures=True, told="of its latency over the calls of the model"),
+        Column(f"10–90 % ({scale.unit})", figures=True, told="8 of 10 calls lie in between; sorted by the width"),
         Column("Share", figures=True, told="of the latency of all layers, by trimmed means"),
     ]
-    if memory:
+    if scale.memory:
         found.append(Column("Memory", figures=True, told="what it allocates, else the size of its outputs"))
-    if kernels:
+    if scale.kernels:
         found.append(Column("Kernels", figures=True, told="below it, in one call"))
         found.append(Column("In kernels", figures=True, told="what its kernels take of its latency"))
     return found
 
 
-def _row(traced: Traced, layer: Layer, ns: float, whole: float, memory: bool) -> Iterator[Cell]:
+def _row(traced: Traced, layer: Layer, scale: _Scale) -> Iterator[Cell]:
     yield Cell(str(layer.index), layer.index)
     yield Cell(cut(layer.name, 120) or "no name", kind="name")
     yield Cell(cut(layer.kind, 60))
     yield _shape(layer)
-    yield from _times(layer, ns)
-    yield _share(layer.latency_ns / whole)
-    if memory:
+    yield from _times(layer, scale.ns)
+    yield _share(layer.latency_ns, scale)
+    if scale.memory:
         yield UNKNOWN if layer.memory_bytes is None else Cell(size(layer.memory_bytes), layer.memory_bytes)
-    if traced.kernels:
+    if scale.kernels:
         yield from _kernels(traced, layer)
 
 
@@ -82,9 +99,10 @@ def _figure(value: float) -> str:
     return f"{value:,.{digits}f}"
 
 
-def _share(share: float) -> Cell:
-    bar = Markup('<span class="share" style="--w:{}%">{} %</span>').format(f"{100 * share:.2f}", f"{100 * share:.1f}")
-    return Cell(bar, share)
+def _share(ns: float, scale: _Scale) -> Cell:
+    """The share of all layers' time, over a bar that is as long as the cell for the slowest."""
+    bar = Markup('<span class="share" style="--w:{}%">{} %</span>')
+    return Cell(bar.format(f"{100 * ns / scale.slowest:.1f}", f"{100 * ns / scale.whole:.1f}"), ns)
 
 
 def _kernels(traced: Traced, layer: Layer) -> list[Cell]:
@@ -94,11 +112,11 @@ def _kernels(traced: Traced, layer: Layer) -> list[Cell]:
     return [Cell(str(len(found)), len(found), title=cut(names)), Cell(f"{100 * share:.0f} %" if found else "–", share)]
 
 
-def _notes(traced: Traced, memory: bool) -> list[str]:
+def _notes(traced: Traced, scale: _Scale) -> list[str]:
     notes = [f"Measured over {traced.layer_notes[0].replace('; trimmed means', '')}.", *traced.layer_notes[1:]]
     if traced.layers_share is not None:
         notes.append(f"All layers together take {100 * traced.layers_share:.1f} % of a call.")
-    if not memory:
+    if not scale.memory:
         notes.append("Memory: the framework's profiler does not tell what a layer allocates.")
     if "kernels" in traced.missing:
         notes.append(f"Kernels: {traced.missing['kernels']}.")

@@ -26,7 +26,7 @@ window.mlhTrace = (() => {
   // whichever of black and white is easier to read on it (WCAG's relative luminance)
   function inkOn(hex) {
     const [r, g, b] = parts(hex).map((part) => (part / 255 <= 0.03928 ? part / 3294.6 : ((part / 255 + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.3 ? "#10161d" : "#ffffff";
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.2 ? "#10161d" : "#ffffff";
   }
 
   // A canvas as sharp as the screen; `draw(context, width)` is called whenever it must be drawn anew.
