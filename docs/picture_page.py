@@ -1,4 +1,4 @@
-"""Makes a picture of a report: ``python docs/picture_page.py PAGE.html PICTURE.png``, where Playwright and Chromium are.
+"""Makes a picture of a report: ``python docs/picture_page.py PAGE.html FILE.png``, where Playwright and Chromium are.
 
 The pictures of reporting.md are of real runs, made by these commands:
 

@@ -16,6 +16,7 @@ def outcome(files: RunFiles) -> Section:
     """Verdict and validity: why a run is not valid, what to change, and what a reader must know."""
     result = files.result or {}
     advice = dict.fromkeys(found["text"] for found in result.get("advice", ()))
+    quality = result.get("quality")
     html = render(
         "run/outcome.html",
         status=files.status,
@@ -23,6 +24,7 @@ def outcome(files: RunFiles) -> Section:
         unverified=result.get("unverified"),
         reasons=result.get("invalid_reasons", ()),
         advice=list(advice),
+        quality=quality if quality and quality["grade"] in ("C", "D") else None,
         warnings=[*result.get("warnings", ()), *files.troubles],
         log=files.log_end if files.status in ("failed", "interrupted", "incomplete") else "",
     )

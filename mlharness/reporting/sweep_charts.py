@@ -30,9 +30,9 @@ def chart_of(table: Mapping[str, Any], name: str, scenario: str) -> tuple[Spec, 
     told = str(found["title"]["subtitle"])
     panels = found["facet"].get("column")  # a row for each scenario is not needed: there is one
     if panels is not None:
-        keep = {key: found[key] for key in ("$schema", "data", "resolve")}
+        keep = {key: found[key] for key in ("data", "resolve")}
         return {**keep, "facet": panels, "columns": PANELS, "spec": found["spec"]}, told
-    spec = {**found["spec"], **{key: found[key] for key in ("$schema", "data")}}
+    spec = {**found["spec"], "data": found["data"]}
     if name == "accuracy":
         spec["layer"][1]["params"] = [zoomable("x", "y")]
         for layer in spec["layer"]:

@@ -133,7 +133,7 @@ def test_nothing_is_wider_than_a_telephone(show: Show, run_report: Path) -> None
 def test_a_hostile_name_stays_a_name(show: Show, tmp_path: Path) -> None:
     shown = show(pages.run(tmp_path, HOSTILE))
     assert shown.drawn() == 7
-    assert shown.page.locator("h1").inner_text() == " ".join(HOSTILE.split())
+    assert shown.page.locator("h1").text_content() == HOSTILE
     assert shown.page.locator("img").count() == 0
     assert shown.page.title().startswith(" ".join(HOSTILE.split())[:40])
 
@@ -150,5 +150,5 @@ def test_the_policy_lets_nothing_out_and_nothing_in(show: Show, run_report: Path
     failed = shown.value("() => fetch('http://127.0.0.1:9/').then(() => 'sent', (error) => error.name)")
     assert failed == "TypeError"
     assert shown.value("() => window.injected") is None
-    assert [url for url in shown.requests if url.startswith("http")] == []
+    assert shown.answers == []
     assert len([line for line in shown.told if "Content Security Policy" in line]) >= 4

@@ -30,6 +30,7 @@ window.mlh = (() => {
   }
 
   function sortable(table) {
+    if (table.tBodies[0].rows.length < 2) return;
     for (const heading of table.tHead.rows[0].cells) {
       if (heading.querySelector("button") || heading.textContent.trim() === "") continue;
       const button = document.createElement("button");
@@ -55,6 +56,7 @@ window.mlh = (() => {
     view: { stroke: "transparent" },
     axis: { ...words, titleFontWeight: 500, gridColor: "var(--line)", domainColor: "var(--line)",
             tickColor: "var(--line)", titlePadding: 10 },
+    axisX: { labelFlush: false, labelOverlap: "greedy" },
     legend: { ...words, titleFontWeight: 500, symbolStrokeWidth: 2 },
     header: { ...words, labelFontSize: 12, labelColor: "var(--text)" },
     title: { color: "var(--text)", subtitleColor: "var(--muted)", fontWeight: 600, fontSize: 14, anchor: "start" },
@@ -67,7 +69,8 @@ window.mlh = (() => {
   async function draw(figure) {
     const place = figure.querySelector(".plot");
     const spec = JSON.parse(figure.querySelector("script").textContent);
-    const options = { ast: true, actions: false, renderer: "svg", config, defaultStyle: false };
+    const options = { ast: true, actions: false, renderer: "svg", config, defaultStyle: false,
+                      tooltip: { disableDefaultStyle: true } };
     try {
       const { view } = await window.vegaEmbed(place, spec, options);
       figure.view = view;

@@ -36,9 +36,8 @@ def test_a_difference_with_its_interval(tmp_path: Any) -> None:
     first = changes["data"]["values"][0]
     assert first["percent"] == pytest.approx(100 * (comparison["metrics"][0]["ratio"] - 1))
     assert first["low"] < first["percent"] < first["high"]
-    assert [row["value"] for row in runs["data"]["values"]] == [
-        value / 1e6 for side in ("a", "b") for value in comparison["metrics"][0][side]["values"]
-    ]
+    values = [value for side in ("a", "b") for value in comparison["metrics"][0][side]["values"]]
+    assert [1e6 * row["value"] for row in runs["data"]["values"]] == pytest.approx(values)
     _, *rows = page.rows[page.rows.index(["Metric", "A", "B", "Change", "Interval", "Could have seen", "Verdict"]) :]
     assert len(rows) == len(comparison["metrics"])
     assert rows[0][-1] == "slower"
