@@ -248,15 +248,26 @@ def test_hostile_names_are_drawn_as_text(show: Show, tmp_path: Path) -> None:
 
 @pytest.mark.alone
 def test_a_million_spans_are_a_page_that_opens_in_three_seconds(show: Show, tmp_path: Path) -> None:
-    layers = [replace(NETWORK[place % len(NETWORK)], name=f"layer{place}") for place in range(50)]
-    run = make_run(tmp_path, queries=100, layers=layers, times_over=85)
+    """Of a deep network, so that table, flame graph and timeline are as large as they can be. It is the processor's
+    time that is held against the limit, since the clock's would be the neighbours', too."""
+    layers = [replace(NETWORK[place % len(NETWORK)], name=f"layer{place}") for place in range(2_000)]
+    run = make_run(tmp_path, queries=20, layers=layers, times_over=12)
     path = write_page(tmp_path / "report.html", run_page(run))
     size = path.stat().st_size
     shown = show(path)
     page = drawn(shown)
     shown.drawn()
-    moment = page.evaluate("() => performance.now()")
-    print(f"a million spans: {size / 1e6:.2f} MB, all drawn after {moment:.0f} ms")
-    assert "of the trace's 1,011,500 spans" in page.locator("#timeline").inner_text()
+    moment_ms = page.evaluate("() => performance.now()")
+    spent_s = processor_s(page)
+    print(f"a million spans: {size / 1e6:.2f} MB, drawn after {moment_ms:.0f} ms and {spent_s:.2f} s of the processor")
+    assert re.search(r"of the trace's 1,0\d\d,\d\d\d spans", page.locator("#timeline").inner_text())
     assert size < 15_000_000
-    assert moment < 3_000
+    assert spent_s < 3
+
+
+def processor_s(page: Page) -> float:
+    """What the page's process has used."""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+    metrics = {entry["name"]: entry["value"] for entry in session.send("Performance.getMetrics")["metrics"]}
+    return float(metrics["ProcessTime"])
