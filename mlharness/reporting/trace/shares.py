@@ -100,17 +100,16 @@ def _predict(shares: Shares, traced: Traced, colours: hues.Hues) -> Iterator[Pie
     """The call of the model, by the types of its layers where these are known."""
     predict = shares[PREDICT]
     covered = min(1.0, traced.layers_share or 0.0)
-    times: Counter[str] = Counter()
-    counts: Counter[str] = Counter()
+    counts = Counter(layer.kind for layer in traced.layers)
+    times: dict[str, float] = dict.fromkeys(counts, 0.0)
     for layer in traced.layers:
         times[layer.kind] += layer.latency_ns
-        counts[layer.kind] += 1
     whole = sum(times.values())
     if not whole:
         yield Piece("predict", predict, hues.PREDICT, of_model=True)
         return
     other = 0.0
-    for kind, ns in times.most_common():
+    for kind, ns in sorted(times.items(), key=lambda one: -one[1]):
         hue, share = colours.of(FRAMEWORK, kind), predict * covered * ns / whole
         if hue == hues.OTHER:
             other += share
