@@ -14,8 +14,8 @@ from tests.traces import MEASURE, START, Delay, make_run
 
 def units_of(lengths: list[int]) -> Units:
     """Queries one after the other."""
-    ends = np.cumsum(lengths)
-    return Units("query", np.arange(len(lengths)), ends - lengths, np.array(lengths))
+    sizes = np.array(lengths, np.int64)
+    return Units("query", np.arange(len(sizes)), np.cumsum(sizes) - sizes, sizes)
 
 
 def test_the_median_comes_first_then_the_slowest_and_the_fastest() -> None:
