@@ -237,7 +237,7 @@
       ["type", row.slices ? "" : data.texts[now.kind[span]]],
       ["took", duration(now.duration[span])],
       ["of", above >= 0 && share <= 1 ? `${percent(share)} of ${data.texts[now.name[above]]}` : ""],
-      ["began", `${duration(now.start[span])} after the beginning`],
+      ["began", `${duration(Math.abs(now.start[span]))} ${now.start[span] < 0 ? "before what is shown" : "after the beginning"}`],
       ["query", now.query[span] >= 0 ? number(now.query[span]) : ""],
       ["on", row.group.thread ? `${row.group.label} (thread ${row.group.thread})` : ""],
       ...data.facts[now.fact[span]],
@@ -290,12 +290,18 @@
   }
 
   const inView = (span) => endOf(span) > from && now.start[span] < to;
-  const outside = () => (selected < 0 ? longest(inView) : now.parent[selected]);
-  const inside = () => (selected < 0 ? longest(inView) : longest((span) => now.parent[span] === selected));
+  // Where keys begin: at the query for whose sake the window is drawn, else at the longest span; never at a thread's states.
+  const begin = () => {
+    const seen = (span) => inView(span) && !rowOf(span).slices;
+    const own = now.focus < 0 ? -1 : longest((span) => seen(span) && now.query[span] === now.focus);
+    return own < 0 ? longest(seen) : own;
+  };
+  const outside = () => (selected < 0 ? begin() : now.parent[selected]);
+  const inside = () => (selected < 0 ? begin() : longest((span) => now.parent[span] === selected));
   const go = (span) => select(span >= 0 ? span : selected, true);
 
   function step(direction) {
-    if (selected < 0) return longest(inView);
+    if (selected < 0) return begin();
     const row = rowOf(selected);
     const next = selected + direction;
     return next >= row.first && next < row.first + row.count ? next : selected;
