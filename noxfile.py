@@ -79,7 +79,7 @@ def coverage(session: nox.Session) -> None:
 
 def install_kernel(session: nox.Session) -> None:
     """The kernel with all that its tests need."""
-    session.install(".[exports,plots,postgresql]", *map(folder, REFERENCE_PLUGINS), *tools("test"))
+    session.install(".[exports,plots,postgresql]", *map(folder, REFERENCE_PLUGINS), *tools("test", "browser"))
 
 
 def run_tests(session: nox.Session, *pytest: str) -> None:
@@ -113,7 +113,8 @@ def give_back(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """mypy --strict on all Python of the project."""
-    session.install(".", *map(folder, REFERENCE_PLUGINS), *tools("test", "types", "docs"))  # tests of docs need theirs
+    # tests of pages and of docs need theirs
+    session.install(".", *map(folder, REFERENCE_PLUGINS), *tools("test", "browser", "types", "docs"))
     # without the frameworks, gigabytes at which mypy would not look
     session.install("--no-deps", *(folder(plugin) for plugin in PLUGINS if plugin not in REFERENCE_PLUGINS))
     session.run("mypy", "mlharness", "tests", "noxfile.py")
@@ -134,7 +135,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Generated passages are fresh, and examples work. ``nox -s docs -- --write`` mends the former."""
-    session.install(".", *map(folder, REFERENCE_PLUGINS), *tools("test", "docs"))
+    session.install(".[plots]", *map(folder, REFERENCE_PLUGINS), *tools("test", "docs"))
     pages = ["README.md", *sorted(str(page.relative_to(ROOT)) for page in ROOT.glob("docs/**/*.md"))]
     if "--write" in session.posargs:
         session.run("python", "-m", "cogapp", "-r", "-I", "docs", *pages)
@@ -157,6 +158,7 @@ def wheel(session: nox.Session) -> None:
     session.run("python", "-m", "venv", str(scratch / "empty"))
     python = str(scratch / "empty" / "bin" / "python")
     wheels = sorted(map(str, (scratch / "dist").glob("*.whl")))
+    wheels = [f"{path}[plots]" if "/mlharness-" in path else path for path in wheels]
     session.run(python, "-m", "pip", "install", "--quiet", *wheels, external=True)
     try_installed(session, scratch)
 
@@ -176,6 +178,7 @@ def try_installed(session: nox.Session, scratch: Path) -> None:
             )
         session.run(mlh, "validate", *manifests, env=moved, external=True)
         session.run(mlh, "runs", "show", "@last", env=moved, external=True)  # the store's migrations came along
+        session.run(mlh, "report", "@last", env=moved, external=True)  # and so did the templates
     result = json.loads((elsewhere / "result.json").read_text(encoding="utf-8"))
     if result["status"] != "valid":
         session.error(f"the benchmark is {result['status']}: {result.get('invalid_reasons')}")
@@ -221,5 +224,5 @@ def dev(session: nox.Session) -> None:
     session.run(sys.executable, "-m", "venv", ".venv", external=True)
     editable = [word for source in (".[plots,postgresql]", *map(folder, PLUGINS)) for word in ("--editable", source)]
     pip = (".venv/bin/python", "-m", "pip", "install")
-    session.run(*pip, *editable, *tools("test", "types", "lint", "docs", "wheel"), external=True)
+    session.run(*pip, *editable, *tools("test", "browser", "types", "lint", "docs", "wheel"), external=True)
     session.log("Activate it with: source .venv/bin/activate")
