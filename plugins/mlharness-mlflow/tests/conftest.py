@@ -27,7 +27,7 @@ def made(mlh_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             patch.setenv(f"MLH_{kind}_DIR", str(mlh_folder / kind.lower()))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         result = run_with_loadgen("null", root, duration_s=0.2, labels={"who": "me", "a?b": "c"})
-    return root / result["run_id"]
+    return root / str(result["run_id"])
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from mlharness.summarising.blocks import Heading, Remark, Table
+from mlharness.summarising.blocks import Block, Heading, Remark, Table
 from mlharness.summarising.markdown import MOST_ROWS, escape, lines, to_markdown
 from mlharness.summarising.summary import Case
 from tests.unit.summarising.making import HOSTILE, a_summary, every_outcome
@@ -29,7 +29,7 @@ def test_a_good_page_is_short() -> None:
 
 
 def test_blocks_do_not_run_into_each_other() -> None:
-    blocks = [Remark("one"), Remark("two"), Table(("A",), []), Table(("B",), []), Heading("C")]
+    blocks: list[Block] = [Remark("one"), Remark("two"), Table(("A",), []), Table(("B",), []), Heading("C")]
     assert list(lines(blocks)) == ["- one", "- two", "", "| A |", "| --- |", "", "| B |", "| --- |", "", "### C"]
 
 
