@@ -11,7 +11,7 @@ from mlharness.cli.comparison import change, interval
 from mlharness.cli.exits import ExitCode, exit_code
 from mlharness.cli.summaries import Found, Made
 from mlharness.cli.summary import accuracy, rows
-from mlharness.cli.sweep_table import said, status, where
+from mlharness.cli.sweep_table import status, where
 from mlharness.comparing.groups import PAIR, SERIES
 from mlharness.errors import MlharnessError
 from mlharness.summarising.summary import Case, Figure, Outcome, told_apart
@@ -143,13 +143,14 @@ def cell_case(suite: str, row: Document) -> Case:
     outcome, message = judge(row)
     score = row["accuracy"]
     found = [("throughput", row["throughput"], "samples/s"), ("accuracy", score, score["unit"] if score else "")]
+    remedy = [("remedy", row["remedy"])] if row["remedy"] else []
     found += [(f"latency_{key}", value, "ns") for key, value in (row["latency_ns"] or {}).items()]
     return Case(
         suite,
         where(row),
         outcome,
         message,
-        [("status", status(row)), *(("run", run) for run in row["runs"])],
+        [*remedy, ("status", status(row)), *(("run", run) for run in row["runs"])],
         [Figure(name, one["value"], unit) for name, one, unit in found if one],
         run_id=row["runs"][0] if len(row["runs"]) == 1 else "",
     )
@@ -165,7 +166,8 @@ def judge(row: Document) -> tuple[Outcome, str]:
             measured = f"{score['metric']} {score['value']:.4g} {score['unit']}".rstrip()
             return "failed", f"{measured}: target {score['target']:g} not met"
         return "passed", ""
-    return "failed" if row["status"] == "invalid" else "error", said(row)
+    lines = row["message"].strip().splitlines() or [""]  # of a bug it is a traceback
+    return "failed" if row["status"] == "invalid" else "error", lines[-1]
 
 
 def error_case(suite: str, error: BaseException) -> Case:

@@ -61,8 +61,10 @@ def _counted(name: str, cases: Sequence[Case], root: bool = False) -> dict[str, 
         "tests": str(len(cases)),
         "failures": str(count["failed"]),
         "errors": str(count["error"]),
-        "time": f"{sum(case.seconds or 0 for case in cases):.3f}",
     }
+    times = [case.seconds for case in cases if case.seconds is not None]
+    if times:
+        attributes["time"] = f"{sum(times):.3f}"
     return attributes if root else attributes | {"skipped": str(count["skipped"])}
 
 

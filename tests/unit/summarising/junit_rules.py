@@ -10,8 +10,8 @@ Element = ElementTree.Element
 _ATTRIBUTES: Mapping[str, tuple[set[str], set[str]]] = {
     "testsuites": (set(), {"name", "time", "tests", "failures", "errors"}),
     "testsuite": (
-        {"name", "tests"},
-        {"failures", "errors", "skipped", "time", "timestamp", "hostname", "id", "package", "file", "log"},
+        {"name", "tests", "failures", "errors"},
+        {"skipped", "time", "timestamp", "hostname", "id", "package", "file", "log"},
     ),
     "properties": (set(), set()),
     "property": ({"name", "value"}, set()),
