@@ -142,7 +142,9 @@ def command(model: str, summaries: Sequence[str], output: Output, **chosen: Any)
 
     MODEL is a manifest's name or path. The result is printed and kept in a run directory of its own.
     """
-    with summarised(summaries, shlex.join(("mlh", "bench", model)), output, chosen["dry_run"]) as found:
+    against = [] if chosen["against"] is None else ["--against", chosen["against"]]
+    written = shlex.join(("mlh", "bench", model, *against))
+    with summarised(summaries, written, output, chosen["dry_run"]) as found:
         return _measure(model, output=output, found=found, **chosen)
 
 

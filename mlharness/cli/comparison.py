@@ -55,15 +55,18 @@ def report(
     if problem is not None:
         raise ProblemsError(problem.message, problem.remedy, {"comparison": document})
     for check in document["checks"]:
-        if check["too_fine"] and not check["failed"]:
-            output.note(
-                f"warning: --fail-if {check['condition']}: so few runs overlook such a change often; "
-                "more of them see smaller ones"
-            )
+        if doubt(check):
+            output.note(f"warning: --fail-if {check['condition']}: {doubt(check)}")
     failed = [check for check in document["checks"] if check["failed"]]
     for check in failed:
         output.note(f"failed: --fail-if {check['condition']} holds for {check['b']}")
     return ExitCode.FAILED if failed else ExitCode.DONE
+
+
+def doubt(check: Document) -> str:
+    """Why not to rely on a condition that does not hold; empty when nothing speaks against it."""
+    overlooked = check["too_fine"] and not check["failed"]
+    return "so few runs overlook such a change often; more of them see smaller ones" if overlooked else ""
 
 
 def refusal(document: Document) -> UserError | None:

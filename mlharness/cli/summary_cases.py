@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from mlharness.cli.attempts import good_enough, grade_of
-from mlharness.cli.comparison import change, interval
+from mlharness.cli.comparison import change, doubt, interval
 from mlharness.cli.exits import ExitCode, exit_code
 from mlharness.cli.summaries import Found, Made
 from mlharness.cli.summary import accuracy, rows
@@ -33,7 +33,7 @@ def cases_of(found: Found) -> Iterator[Case]:
     if found.table is not None:
         table = found.table()
         cases += [cell_case(f"mlh sweep {table['name']}", row) for row in table["rows"]]
-    told = bool(made) and made[-1].result["status"] in _ENDED
+    told = len(made) > len(found.runs) and made[-1].result["status"] in _ENDED
     if found.error is not None and not told:
         cases.append(error_case(found.command, found.error))
     if not cases:
@@ -104,7 +104,8 @@ def comparison_cases(document: Document) -> Iterator[Case]:
     for check in document["checks"]:
         outcome: Outcome = "failed" if check["failed"] else "passed"
         message = f"--fail-if {check['condition']} holds for {check['b']}" if check["failed"] else ""
-        yield Case(suite_of(check), f"--fail-if {check['condition']}", outcome, message)
+        warning = [("warning", doubt(check))] if doubt(check) else []
+        yield Case(suite_of(check), f"--fail-if {check['condition']}", outcome, message, warning)
 
 
 def suite_of(pair: Document) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mlharness.cli.comparison import blocks as comparison_blocks
+from mlharness.cli.comparison import doubt
 from mlharness.cli.summaries import Found
 from mlharness.cli.summary import accuracy, figure, headline, rows
 from mlharness.cli.sweep_table import table_of_rows
@@ -66,4 +67,5 @@ def checks(document: Document) -> Iterator[str]:
     """What became of each condition."""
     for check in document["checks"]:
         verdict = "HOLDS" if check["failed"] else "does not hold"
-        yield f"--fail-if {check['condition']} {verdict} for {check['b']}"
+        but = f"; but {doubt(check)}" if doubt(check) else ""
+        yield f"--fail-if {check['condition']} {verdict} for {check['b']}{but}"

@@ -115,6 +115,7 @@ def test_limits_of_the_user_stay() -> None:
     assert (found["MLFLOW_HTTP_REQUEST_TIMEOUT"], found["MLFLOW_DISABLE_TELEMETRY"]) == ("300", "false")
     assert int(found["MLFLOW_HTTP_REQUEST_MAX_RETRIES"]) < 7
     assert apart.environment({})["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    assert apart.environment({"PYTHONSAFEPATH": ""})["PYTHONSAFEPATH"] == "1"
 
 
 @pytest.mark.parametrize(

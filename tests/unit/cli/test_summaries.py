@@ -109,6 +109,11 @@ class TestBench:
         assert [(name, outcome) for name, outcome, _ in found()] == [(NAME, ""), (f"{NAME} (2)", "error")]
         assert found()[1][2] == "interrupted by the user"
 
+    def test_an_earlier_run_that_failed_does_not_hide_why_the_command_ended(self, mlh: Mlh, bench: Bench) -> None:
+        bench.ends = [a_result(failure="boom"), KeyboardInterrupt()]
+        assert mlh("bench", "null", "--repeat", "3", *ALL).code == 130
+        assert [why for _, _, why in found()] == ["boom", "interrupted"]
+
     def test_a_grade_that_was_required(self, mlh: Mlh, bench: Bench) -> None:
         quality = {"grade": "C", "reasons": ["busy"], "stretches": [], "samples": 9}
         bench.ends = [a_result(quality=quality, **VALID) for _ in range(2)]
@@ -193,6 +198,13 @@ class TestCompare:
         figures = valid(Path("out/x.json").read_text("utf-8"))["cases"][0]["figures"]
         assert set(figures) == {"a", "b", "ratio", "ratio_low", "ratio_high"}
         assert figures["ratio_low"]["value"] < figures["ratio"]["value"] < figures["ratio_high"]["value"]
+
+    def test_a_check_that_so_few_runs_cannot_make_passes_with_a_warning(self, mlh: Mlh, tmp_path: Path) -> None:
+        write(tmp_path, *in_pairs(noisy(5, 0.1, 1), noisy(5, 0.1, 2)))
+        assert mlh("compare", A, B, "--fail-if", "slower:1%", *ALL).code == 0
+        assert found()[-1] == ("--fail-if slower:1%", "", "")
+        for name in ("x.xml", "x.md"):
+            assert "so few runs overlook such a change often" in Path("out", name).read_text("utf-8")
 
     def test_without_an_answer_a_metric_is_skipped(self, mlh: Mlh, tmp_path: Path) -> None:
         write(tmp_path, a_group("a", [1.0, 1.1], plan=a_plan(metric=a_metric()), score=SCORE))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from markdown_it import MarkdownIt  # rich brings it
 
 from mlharness.summarising.blocks import Block, Heading, Remark, Table
 from mlharness.summarising.markdown import MOST_ROWS, escape, lines, to_markdown
@@ -31,6 +32,19 @@ def test_a_good_page_is_short() -> None:
 def test_blocks_do_not_run_into_each_other() -> None:
     blocks: list[Block] = [Remark("one"), Remark("two"), Table(("A",), []), Table(("B",), []), Heading("C")]
     assert list(lines(blocks)) == ["- one", "- two", "", "| A |", "| --- |", "", "| B |", "| --- |", "", "### C"]
+
+
+def test_whatever_is_rendered_is_text() -> None:
+    case = Case(HOSTILE, HOSTILE, "failed", HOSTILE)
+    page = to_markdown(a_summary(case, blocks=[Heading(HOSTILE), Remark(HOSTILE), Table((HOSTILE,), [(HOSTILE,)])]))
+    inlines = [
+        token for token in MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(page) if token.children
+    ]
+    spans = [child for token in inlines for child in token.children or ()]
+    assert {span.content for span in spans if span.type != "text"} == {"<br>"}
+    words = {"".join(span.content for span in token.children or ()) for token in inlines}
+    assert len(words) == 6, "the page's own: a heading, two of a table, the outcome; and these in one line or in two"
+    assert sum(word.startswith("<b>|evil|</b> [x](javascript:1) `a` *b* _c_ &lt; ]]>") for word in words) == 2
 
 
 def test_hostile_words_are_text_in_one_cell() -> None:

@@ -54,8 +54,11 @@ def log_apart(directory: Path) -> None:
 
 
 def environment(given: Mapping[str, str]) -> dict[str, str]:
-    """The environment of the process: limits that the user has not set are shorter than MLflow's."""
-    return {**_CALM, **_QUIET, **given}
+    """The environment of the process: limits that the user has not set are shorter than MLflow's.
+
+    A module in the current folder does not stand in for one of MLflow's (from Python 3.11).
+    """
+    return {**_CALM, **_QUIET, **given, "PYTHONSAFEPATH": "1"}
 
 
 def without_password(text: str) -> str:
