@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from string import ascii_uppercase
 from typing import Any
 
 from mlharness.cli.exits import ExitCode, ProblemsError
 from mlharness.cli.output import Output
+from mlharness.cli.summaries import Found
 from mlharness.comparing.comparison import compare_groups
 from mlharness.comparing.groups import Group
 from mlharness.comparing.verdict import Condition, check_all
 from mlharness.comparing.wording import change, interval, left_out, micro, percent, remarks, shortened, value
 from mlharness.errors import UserError
+from mlharness.summarising.blocks import Block, Heading, Remark, Table
+from mlharness.summarising.markdown import lines as markdown_lines
 from mlharness.wording import FIGURES, milliseconds
 
 Document = Mapping[str, Any]
@@ -22,16 +24,21 @@ _LAYERS = 10
 
 
 def report(
-    output: Output, groups: Sequence[Group], anyway: bool, conditions: Sequence[Condition], markdown: bool = False
+    output: Output,
+    groups: Sequence[Group],
+    anyway: bool,
+    conditions: Sequence[Condition],
+    found: Found,
+    markdown: bool = False,
 ) -> ExitCode:
-    """Compare, check the conditions, and show both; FAILED when a condition holds.
+    """Compare, check the conditions, and show both; FAILED when a condition holds. ``found`` gets the document.
 
     Raises:
         UserError: there is nothing to compare.
         ProblemsError: a pair is unfair and nobody said ``--anyway``, or a condition has no answer; the document goes
             with it.
     """
-    document = compare_groups(groups, anyway)
+    document = found.comparison = compare_groups(groups, anyway)
     problem = refusal(document)
     if problem is None:
         try:
@@ -43,15 +50,18 @@ def report(
     if problem is not None:
         raise ProblemsError(problem.message, problem.remedy, {"comparison": document})
     for check in document["checks"]:
-        if check["too_fine"] and not check["failed"]:
-            output.note(
-                f"warning: --fail-if {check['condition']}: so few runs overlook such a change often; "
-                "more of them see smaller ones"
-            )
+        if doubt(check):
+            output.note(f"warning: --fail-if {check['condition']}: {doubt(check)}")
     failed = [check for check in document["checks"] if check["failed"]]
     for check in failed:
         output.note(f"failed: --fail-if {check['condition']} holds for {check['b']}")
     return ExitCode.FAILED if failed else ExitCode.DONE
+
+
+def doubt(check: Document) -> str:
+    """Why not to rely on a condition that does not hold; empty when nothing speaks against it."""
+    overlooked = check["too_fine"] and not check["failed"]
+    return "so few runs overlook such a change often; more of them see smaller ones" if overlooked else ""
 
 
 def refusal(document: Document) -> UserError | None:
@@ -70,28 +80,40 @@ def refusal(document: Document) -> UserError | None:
 
 def show(output: Output, document: Document, markdown: bool = False) -> None:
     """Print a comparison on stdout, for a terminal or in Markdown."""
-    table = _markdown_table if markdown else _plain_table
+    if markdown:
+        for line in markdown_lines(blocks(document)):
+            output.line(line)
+        return
+    indent = ""
+    for block in blocks(document):
+        if isinstance(block, Heading):
+            output.line()
+            output.line(block.text)
+            indent = "  "
+        elif isinstance(block, Remark):
+            output.line(f"{indent}{block.text}")
+        else:
+            for line in ("", block.title, "") if block.title else ("",) if indent else ():
+                output.line(line)
+            output.table(block.columns, block.rows)
+
+
+def blocks(document: Document) -> Iterator[Block]:
+    """A comparison as a page."""
     letters = dict(zip((group["name"] for group in document["groups"]), ascii_uppercase, strict=False))
-    table(output, ("", "RUNS", "WHAT", "QUALITY"), [group_row(group, letters) for group in document["groups"]])
-    for line in left_out(document["groups"]):
-        output.line(f"{'- ' if markdown else ''}{line}")
+    yield Table(("", "RUNS", "WHAT", "QUALITY"), [group_row(group, letters) for group in document["groups"]])
+    yield from map(Remark, left_out(document["groups"]))
     for comparison in document["comparisons"]:
-        output.line()
-        output.line(f"{'### ' if markdown else ''}{headline(comparison, letters)}")
-        for line in remarks(comparison, dict(zip("ab", _sides(comparison, letters), strict=True))):
-            output.line(f"{'- ' if markdown else '  '}{line}")
+        a, b = _sides(comparison, letters)
+        yield Heading(headline(comparison, letters))
+        yield from map(Remark, remarks(comparison, {"a": a, "b": b}))
         if comparison["differences"]:
-            output.line()
-            table(output, ("DIFFERS", "", *_sides(comparison, letters), ""), difference_rows(comparison["differences"]))
+            yield Table(("DIFFERS", "", a, b, ""), list(difference_rows(comparison["differences"])))
         if comparison["metrics"] or comparison["accuracy"]:
-            output.line()
-            heads = ("METRIC", *_sides(comparison, letters), "CHANGE", "INTERVAL", "COULD HAVE SEEN", "VERDICT")
-            table(output, heads, [*metric_rows(comparison["metrics"]), *accuracy_rows(comparison["accuracy"])])
+            heads = ("METRIC", a, b, "CHANGE", "INTERVAL", "COULD HAVE SEEN", "VERDICT")
+            yield Table(heads, [*metric_rows(comparison["metrics"]), *accuracy_rows(comparison["accuracy"])])
         for title, rows in trace_tables(comparison["traces"]):
-            output.line()
-            output.line(title)
-            output.line()
-            table(output, ("", "TYPE", *_sides(comparison, letters), "CHANGE", "SHARE", "MATCHED BY"), rows)
+            yield Table(("", "TYPE", a, b, "CHANGE", "SHARE", "MATCHED BY"), rows, title)
 
 
 def headline(comparison: Document, letters: Mapping[str, str]) -> str:
@@ -170,17 +192,3 @@ def layer_rows(rows: Sequence[Document]) -> Iterator[list[str]]:
 
 def _sides(comparison: Document, letters: Mapping[str, str]) -> tuple[str, str]:
     return letters.get(comparison["a"], "?"), letters.get(comparison["b"], "?")
-
-
-def _plain_table(output: Output, columns: Sequence[str], rows: Iterator[list[str]] | Sequence[list[str]]) -> None:
-    output.table(columns, list(rows))
-
-
-def _markdown_table(output: Output, columns: Sequence[str], rows: Iterator[list[str]] | Sequence[list[str]]) -> None:
-    for cells in (columns, ["---"] * len(columns), *rows):
-        output.line(f"| {' | '.join(_cell(cell) for cell in cells)} |")
-
-
-def _cell(text: str) -> str:
-    """Text that stays inside its cell, and is no markup: a name may hold anything."""
-    return re.sub(r"([\\|<>`*_\[\]])", r"\\\1", " ".join(text.split())) if text != "---" else text

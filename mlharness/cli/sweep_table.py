@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mlharness.cli.output import Output
+from mlharness.summarising.blocks import Table
+from mlharness.sweeping.cells import AXES, Cell
+from mlharness.sweeping.table import has_figures
 from mlharness.sweeping.wording import accuracy, framework, latency, ranged, said, status
 
 Row = Mapping[str, Any]
@@ -30,12 +33,20 @@ def show_plan(output: Output, document: Mapping[str, Any]) -> None:
         ("EACH", lambda row: f"{row['seconds']:.0f} s"),
         ("CANNOT RUN", lambda row: row["obstacle"]),
     ]
-    _table(output, columns, document["cells"])
+    shown = _table(columns, document["cells"])
+    output.table(shown.columns, shown.rows)
 
 
 def show_table(output: Output, table: Mapping[str, Any]) -> None:
     """The rows, then what is wrong with those that have no figure, in full."""
-    rows = table["rows"]
+    shown = table_of_rows(table["rows"])
+    output.table(shown.columns, shown.rows)
+    for message in dict.fromkeys(f"{row['status']}: {said(row)}" for row in table["rows"] if not has_figures(row)):
+        output.line(message)
+
+
+def table_of_rows(rows: Sequence[Row]) -> Table:
+    """The rows with the columns in which there is something."""
     columns: list[Column] = [
         ("MODEL", lambda row: str(row["model"])),
         ("FRAMEWORK", framework),
@@ -46,12 +57,15 @@ def show_table(output: Output, table: Mapping[str, Any]) -> None:
         ("ACCURACY", accuracy),
         ("NETWORK", lambda row: f"DIFFERS: {row['differs']}" if row["differs"] else ""),
     ]
-    _table(output, columns, rows)
-    for message in dict.fromkeys(f"{row['status']}: {said(row)}" for row in rows if row["status"] != "valid"):
-        output.line(message)
+    return _table(columns, rows)
 
 
-def _table(output: Output, columns: Sequence[Column], rows: Sequence[Row]) -> None:
+def where(row: Row) -> str:
+    """A cell as it was asked for."""
+    return str(Cell(**{key: row[key] for key in AXES}))
+
+
+def _table(columns: Sequence[Column], rows: Sequence[Row]) -> Table:
     cells = [[read(row) for _, read in columns] for row in rows]
     filled = [index for index in range(len(columns)) if any(row[index] for row in cells)]
-    output.table([columns[index][0] for index in filled], [[row[index] for index in filled] for row in cells])
+    return Table([columns[index][0] for index in filled], [[row[index] for index in filled] for row in cells])
