@@ -39,6 +39,7 @@ def test_rows_of_other_networks_are_marked(begun: Begin) -> None:
     page = run(begun(frameworks=["x", "y"], models=["a"]), change)
     assert page.rows[0][-1] == "Network"
     assert [row[-1] for row in page.rows[1:]] == ["", "≠ parameters +10.0 % of x's"]
+    assert [row[0] for row in page.rows[1:]] == ["a", "a ≠"]
     assert "1 row is marked ≠" in page.text
     assert page.titles == ["summary", "table", "throughput", "latency", "reproduce"]
     assert "COMPLETE" in page.text
