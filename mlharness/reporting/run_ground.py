@@ -42,6 +42,7 @@ def system(files: RunFiles) -> Section | None:
     cpu = known.get("cpu")
     about: Document = cpu if isinstance(cpu, Mapping) else {"model": cpu}  # a result has the model alone
     cores, memory = about.get("usable_cores", known.get("usable_cores")), known.get("memory_bytes")
+    virtual = known.get("virtualised")
     facts: dict[str, Any] = {
         "host": known.get("host"),
         "processor": about.get("model"),
@@ -51,7 +52,7 @@ def system(files: RunFiles) -> Section | None:
         "memory": memory and f"{memory / 2**30:.1f} GiB",
         "operating system": known.get("os"),
         "kernel": known.get("kernel"),
-        "virtual machine": {True: "yes", False: "no"}.get(known.get("virtualised")),
+        "virtual machine": None if virtual is None else "yes" if virtual else "no",
         "load average when the run began": ", ".join(f"{load:.2f}" for load in known.get("load_average", ())),
         "Python": known.get("python"),
     }

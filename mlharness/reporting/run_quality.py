@@ -54,7 +54,7 @@ def disturbances(files: RunFiles) -> Section | None:
         return None
     columns = (Column("From", True), Column("To", True), Column("What disturbed"))
     stretches = (result["quality"] or {}).get("stretches", ())
-    rows = [
+    rows: list[list[Cell | str]] = [
         [Cell(f"{one['start_s']:.1f} s", one["start_s"]), Cell(f"{one['end_s']:.1f} s", one["end_s"]),
          "; ".join(one["reasons"])]
         for one in stretches

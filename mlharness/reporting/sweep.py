@@ -73,7 +73,7 @@ def rows_of(table: Row) -> Section:
         Column("Parameters", True),
         Column("Network", told=f"{OTHER_NETWORK}: not the network of the model's first row"),
     ]
-    cells = [
+    cells: list[list[Cell | str]] = [
         [
             model_of(row),
             framework(row),

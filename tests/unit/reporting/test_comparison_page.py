@@ -8,15 +8,11 @@ import pytest
 
 from mlharness.comparing.comparison import compare_groups
 from mlharness.comparing.groups import Group
-from mlharness.reporting import page as module
 from mlharness.reporting.comparison import comparison_page
 from tests.unit.comparing.making import SCORE, a_group, in_pairs, noisy
 from tests.unit.reporting.reading import HOSTILE, Read, read
 
-
-@pytest.fixture(autouse=True)
-def _no_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "library", lambda: "window.vegaEmbed = null;")
+pytestmark = pytest.mark.usefixtures("no_library")
 
 
 def page_of(*groups: Group, anyway: bool = False, change: Any = lambda document: None) -> Read:
