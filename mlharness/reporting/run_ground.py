@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mlharness.reporting.command import command_of
+from mlharness.reporting.command import lines_of
 from mlharness.reporting.files import Document, RunFiles
 from mlharness.reporting.page import Cell, Column, Section, make_table
 from mlharness.reporting.rendering import render
@@ -19,7 +19,7 @@ def reproduction(files: RunFiles) -> Section:
     result = files.result or {}
     ran = result.get("framework", {})
     version = f"{ran['name']} {ran['version']}" if ran.get("version") else ""
-    command = command_of(files.plan) if files.plan else ""
+    command = lines_of(files.plan) if files.plan else ""
     identity = {
         "run": files.run_id,
         "directory": str(files.directory),
