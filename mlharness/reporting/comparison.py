@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from mlharness.comparing.wording import change, interval, left_out, micro, percent, remarks, shortened, value
+from mlharness.comparing.wording import change, interval, left_out, percent, remarks, shortened, value
 from mlharness.reporting import comparison_charts
 from mlharness.reporting.charts import make_chart
 from mlharness.reporting.page import Cell, Column, Section, make_page, make_table
@@ -189,23 +189,30 @@ def parts_of(found: Document, part: str, a: str, b: str) -> Markup:
     """Layers or kernels: what they take in a call of the model, and which of them explain the difference."""
     told = (
         f"In a traced call: {milliseconds(found['a_ns'])} in {a}, {milliseconds(found['b_ns'])} in {b}, "
-        f"{micro(found['delta_ns'])}. Marked: the fewest that together make nine tenths of the difference."
+        f"{signed(found['delta_ns'])}. In full colour: the fewest that together make nine tenths of the difference."
     )
     chart = make_chart(comparison_charts.parts(found["rows"]), f"{part} with the largest differences", told)
-    columns = (Column(a), Column(b), Column("Type"), Column(f"{a}, time", True), Column(f"{b}, time", True),
+    columns = (Column(part.removesuffix("s").capitalize()), Column("Type"), Column(a, True), Column(b, True),
                Column("Change", True), Column("Share", True), Column("Explains"), Column("Matched by"))  # fmt: skip
-    rows = [
+    rows: list[list[Cell | str]] = [
         [
-            shortened(", ".join(row["a"])), shortened(", ".join(row["b"])), row["type"],
+            " → ".join(dict.fromkeys(shortened(", ".join(row[side])) for side in ("a", "b") if row[side])),
+            row["type"],
             *(Cell(milliseconds(row[f"{side}_ns"]) if row[side] else "", row[f"{side}_ns"] if row[side] else None)
               for side in ("a", "b")),
-            Cell(micro(row["delta_ns"]), row["delta_ns"]),
+            Cell(signed(row["delta_ns"]), row["delta_ns"]),
             Cell("" if row["share"] is None else f"{100 * row['share']:.1f} %", row["share"]),
-            Cell("yes" if row["explains"] else ""), row["how"],
+            "yes" if row["explains"] else "",
+            row["how"],
         ]
         for row in found["rows"]
     ]  # fmt: skip
     return chart + make_table(columns, rows)
+
+
+def signed(nanoseconds: float) -> str:
+    """A difference of two times."""
+    return f"{'-' if nanoseconds < 0 else '+'}{milliseconds(abs(nanoseconds))}"
 
 
 def again(document: Document) -> Section:
