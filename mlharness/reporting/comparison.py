@@ -27,7 +27,8 @@ def comparison_page(document: Document, more: Sequence[Section] = ()) -> str:
     Raises:
         UserError: the extra ``plots``, which draws charts, is not installed.
     """
-    letters = dict(zip((group["name"] for group in document["groups"]), ascii_uppercase, strict=False))
+    names = [group["name"] for group in document["groups"]]
+    letters = {name: letter_of(place) for place, name in enumerate(names)}
     sections = [
         verdicts(document, letters),
         groups(document, letters),
@@ -39,17 +40,21 @@ def comparison_page(document: Document, more: Sequence[Section] = ()) -> str:
         *more,
         again(document),
     ]
-    names = [group["name"] for group in document["groups"]]
     title = f"{' and '.join(names)}: comparison"
-    header = render("comparison/header.html", names=list(zip(ascii_uppercase, names, strict=False)))
+    header = render("comparison/header.html", letters=letters)
     return make_page(title, sections, header=header, kind="comparison")
+
+
+def letter_of(place: int) -> str:
+    """What a group is called for short."""
+    return ascii_uppercase[place] if place < len(ascii_uppercase) else str(place + 1)
 
 
 def verdicts(document: Document, letters: Mapping[str, str]) -> Section:
     """Of each pair: the verdict, the change that decides, whether it is fair, and what must be said with it."""
     parts = Markup("")
     for comparison in document["comparisons"]:
-        a, b = letters.get(comparison["a"], "?"), letters.get(comparison["b"], "?")
+        a, b = letters[comparison["a"]], letters[comparison["b"]]
         decides = next((metric for metric in comparison["metrics"] if metric["decides"]), None)
         told = [text for text in remarks(comparison, {"a": a, "b": b}) if not text.startswith("unfair: ")]
         parts += render(
@@ -85,7 +90,7 @@ def groups(document: Document, letters: Mapping[str, str]) -> Section:
                Column("Quality", told="How many runs have each grade")]  # fmt: skip
     rows = [
         [
-            letters.get(group["name"], "?"), group["name"], Cell(str(len(group["runs"])), len(group["runs"])),
+            letters[group["name"]], group["name"], Cell(str(len(group["runs"])), len(group["runs"])),
             *(one[key] for key in changing), ", ".join(f"{count} {grade}" for grade, count in group["grades"].items()),
         ]
         for group, one in zip(document["groups"], every, strict=True)
@@ -112,7 +117,7 @@ def described(group: Document) -> dict[str, str]:
 
 def pair(comparison: Document, letters: Mapping[str, str], groups: int) -> Iterator[Section]:
     """The sections of one pair."""
-    a, b = letters.get(comparison["a"], "?"), letters.get(comparison["b"], "?")
+    a, b = letters[comparison["a"]], letters[comparison["b"]]
     of = f": {b} against {a}" if groups > 2 else ""
     if comparison["metrics"] or comparison["accuracy"]:
         yield Section(f"Metrics{of}", intervals(comparison, a, b) + metrics(comparison, a, b))
