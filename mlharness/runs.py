@@ -122,6 +122,18 @@ class Runs:
         return Run(run_id, directory, found.kept_on, False, {**found.result, "labels": found.labels})
 
 
+class StoredRuns(Runs):
+    """The runs of a store that is open, and no others: a name that somebody sent is never the path of a file."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self.store = store
+
+    def find(self, name: str) -> Run:
+        """The run of a name, as the store knows it. Raises UserError when there is none, or more than one."""
+        return self._stored(self._id_of(name))
+
+
 def at(path: Path) -> Run:
     """The run of a directory. Raises UserError when it is none, or damaged."""
     from mlharness.store.reading import read_record

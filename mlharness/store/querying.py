@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,19 @@ from mlharness.store.tables import INTERNAL, documents, labels, runs
 
 _SHOWN = tuple(column for column in runs.c if column.name not in INTERNAL)
 _LATEST = (runs.c.started.desc(), runs.c.run_id.desc())
+ORDERS: Mapping[str, tuple[Column[Any], ...]] = {
+    "started": (runs.c.started,),
+    "model": (runs.c.model,),
+    "framework": (runs.c.framework, runs.c.framework_version),
+    "scenario": (runs.c.scenario,),
+    "status": (runs.c.status,),
+    "figure": (runs.c.unit, runs.c.value),  # latencies and rates are not of one kind
+    "p90": (runs.c.p90_ns,),
+    "accuracy": (runs.c.accuracy_metric, runs.c.accuracy),
+    "quality": (runs.c.quality,),
+    "host": (runs.c.host,),
+}
+"""By what runs can be put in order."""
 
 
 @dataclass(frozen=True)
@@ -74,23 +87,43 @@ def has_label(key: str, value: str | None) -> ColumnElement[bool]:
     return exists().where(condition if value is None else condition & (labels.c.value == clean(value)))
 
 
+@dataclass(frozen=True)
+class Page:
+    """Which of the runs that are wanted: ``limit`` of them (None: all) after ``offset``, in an order of ``ORDERS``.
+
+    Runs that have nothing to be ordered by come last, and among equals the latest first.
+    """
+
+    limit: int | None = None
+    offset: int = 0
+    order: str = "started"
+    descending: bool = True
+
+    def of(self, query: Select[Any]) -> Select[Any]:
+        """The part of a query over runs that is on this page."""
+        by = [] if self == Page(self.limit, self.offset) else list(self._terms())
+        return query.order_by(*by, *_LATEST).limit(self.limit).offset(self.offset or None)
+
+    def _terms(self) -> Iterator[ColumnElement[Any]]:
+        for column in ORDERS[self.order]:
+            if column.nullable:
+                yield column.is_(None)
+            yield column.desc() if self.descending else column.asc()
+
+
 def list_runs(
-    store: Store, wanted: Filter, limit: int | None = None, columns: Collection[str] = ()
+    store: Store, wanted: Filter, limit: int | None = None, columns: Collection[str] = (), page: Page | None = None
 ) -> list[dict[str, Any]]:
-    """Rows as dicts by column, the latest started first: all of them, or the first ``limit``.
+    """Rows as dicts by column, the latest started first: all of them, or the first ``limit``, or those of a page.
 
     ``started`` and ``finished`` are datetimes (UTC, no zone), ``labels`` is a dict, ``directory`` a path as text.
     ``columns`` leaves out any other but those two; by default all are there.
     """
+    page = page or Page(limit)
     shown = [column for column in _SHOWN if not columns or column.name in columns]
-    chosen = (
-        select(runs.c.run_id, runs.c.root, runs.c.folder, *shown)
-        .where(*wanted.conditions())
-        .order_by(*_LATEST)
-        .limit(limit)
-    )
-    ids = select(runs.c.run_id).where(*wanted.conditions()).order_by(*_LATEST).limit(limit)
-    everything = limit is None and wanted == Filter()
+    chosen = page.of(select(runs.c.run_id, runs.c.root, runs.c.folder, *shown).where(*wanted.conditions()))
+    ids = page.of(select(runs.c.run_id).where(*wanted.conditions()))
+    everything = page == Page() and wanted == Filter()
     of_them = select(labels) if everything else select(labels).where(labels.c.run_id.in_(ids.scalar_subquery()))
     with store.reading() as connection:
         rows = connection.execute(chosen).all()
