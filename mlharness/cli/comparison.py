@@ -10,12 +10,11 @@ from typing import Any
 
 from mlharness.cli.exits import ExitCode, ProblemsError
 from mlharness.cli.output import Output
-from mlharness.cli.summary import FIGURES
-from mlharness.cli.units import milliseconds
 from mlharness.comparing.comparison import compare_groups
 from mlharness.comparing.groups import Group
 from mlharness.comparing.verdict import Condition, check_all
 from mlharness.errors import UserError
+from mlharness.wording import FIGURES, milliseconds
 
 Document = Mapping[str, Any]
 _LONGEST = 48

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mlharness.cli.output import Output
-from mlharness.cli.units import milliseconds
+from mlharness.wording import milliseconds
 
 Row = Mapping[str, Any]
 Column = tuple[str, Callable[[Row], str]]
