@@ -57,7 +57,7 @@ def folder(plugin: str, extras: str = "") -> str:
 @nox.session
 def tests(session: nox.Session) -> None:
     """The kernel's tests, with the reference plugins installed, and how much of the kernel they cover."""
-    session.install(".[exports,plots,postgresql]", *map(folder, REFERENCE_PLUGINS), *tools("test"))
+    session.install(".[exports,postgresql,ui]", *map(folder, REFERENCE_PLUGINS), *tools("test"))
     session.run("coverage", "erase")
     measured = ("coverage", "run", "-m", "pytest")
     try:
@@ -94,7 +94,8 @@ def give_back(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """mypy --strict on all Python of the project."""
-    session.install(".", *map(folder, REFERENCE_PLUGINS), *tools("test", "types", "docs"))  # tests of docs need theirs
+    # tests of docs need theirs, and the server's libraries are typed
+    session.install(".[ui]", *map(folder, REFERENCE_PLUGINS), *tools("test", "types", "docs"))
     # without the frameworks, gigabytes at which mypy would not look
     session.install("--no-deps", *(folder(plugin) for plugin in PLUGINS if plugin not in REFERENCE_PLUGINS))
     session.run("mypy", "mlharness", "tests", "noxfile.py")

@@ -15,6 +15,7 @@ from mlharness.reporting.page import digest
 
 TEMPLATES = Path(__file__).parent / "templates"
 _POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">')
+_TOP = '<header class="top">'
 NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'"
 """The policy of an answer that has none of its own."""
 
@@ -47,18 +48,17 @@ def page(template: str, title: str, *, here: str = "", scripts: tuple[str, ...] 
         values: what else the template wants.
     """
     run = (rendering.asset("page.js"), *scripts)
-    return render(
+    made = render(
         template,
         title=title,
-        header="",
         kind="",
-        here=here,
         sections=(),
         policy=policy(run),
         styles=[Markup(rendering.asset("page.css")), Markup(asset("serving.css"))],  # noqa: S704  # the project's own
         scripts=[Markup(text) for text in run],  # noqa: S704
         **values,
     )
+    return with_bar(made, here)
 
 
 def policy(scripts: tuple[str, ...]) -> str:
@@ -70,13 +70,13 @@ def policy(scripts: tuple[str, ...]) -> str:
     )
 
 
-def with_bar(report: str, here: str = "") -> str:
-    """A report, which is a page of its own, with the bar of links above it."""
-    bar = render("bar.html", here=here) + Markup("<style>{}</style>").format(Markup(asset("bar.css")))  # noqa: S704
-    return report.replace("<body>", f"<body>\n{bar}", 1)
+def with_bar(report: str, here: str = "", below: Markup | str = "") -> str:
+    """A report, which is a page of its own, with the bar of links above it, and perhaps something ``below`` that."""
+    bar = render("bar.html", here=here, below=below, style=Markup(asset("bar.css")))  # noqa: S704  # the project's own
+    return report.replace(_TOP, f"{bar}\n{_TOP}", 1)
 
 
 def policy_of(text: str) -> str:
     """The policy that a page names for itself, for its header as well."""
-    found = _POLICY.search(text, 0, 4000)
+    found = _POLICY.search(text)
     return found[1].replace("&#39;", "'") if found else NOTHING

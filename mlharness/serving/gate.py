@@ -10,7 +10,7 @@ from werkzeug.http import dump_cookie
 from werkzeug.wrappers import Request
 
 from mlharness.serving.listening import Listening
-from mlharness.serving.trouble import Trouble
+from mlharness.serving.trouble import NoPageError
 
 PARAMETER = "token"
 
@@ -30,14 +30,27 @@ class Gate:
     token: str
     cookie: str
 
-    def check(self, request: Request) -> None:
-        """Raise Trouble (403) for a request that is not let in."""
+    def check_host(self, request: Request) -> None:
+        """Raise NoPageError (403) for a request to somebody else."""
         if self.names is not None and host_of(request.headers.get("Host", "")) not in self.names:
-            raise Trouble(
-                403, "This server answers to its own names only.", f"Open it as {', '.join(sorted(self.names))}."
-            )
+            names = ", ".join(sorted(self.names))
+            raise NoPageError(403, "This server answers to its own names only.", f"Open it as one of these: {names}.")
+
+    def check_site(self, request: Request) -> None:
+        """Raise NoPageError (403) for what a page of another site wants to load, beyond a link that somebody followed.
+
+        It could not read the answer; but it is not to make this server work.
+        """
+        site = request.headers.get("Sec-Fetch-Site", "none")
+        if site not in ("none", "same-origin") and request.headers.get("Sec-Fetch-Dest") != "document":
+            raise NoPageError(403, "Another site wants to load this.", "Open it in a window of its own.")
+
+    def check_token(self, request: Request) -> None:
+        """Raise NoPageError (403) for a request without the token."""
         if self.token and not self.is_token(request.cookies.get(self.cookie, "")):
-            raise Trouble(403, "This server wants its token.", "Open the address that mlh ui has printed, token and all.")
+            raise NoPageError(
+                403, "This server wants its token.", "Open the address that mlh ui has printed, token and all."
+            )
 
     def enters(self, request: Request) -> bool:
         """Whether the address holds the right token: the answer is then a page that sets the cookie and goes on."""

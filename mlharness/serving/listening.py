@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from mlharness.errors import UserError
 
+HOST = "127.0.0.1"
 PORT = 8642
-"""The port, where the user names no other: always the same, so that a bookmark and an SSH tunnel stay right."""
+"""Where the user names no other: always the same, so that bookmarks and SSH tunnels stay right."""
 _BACKLOG = 64
 
 

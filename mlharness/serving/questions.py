@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from werkzeug.datastructures import MultiDict
 
 from mlharness.errors import did_you_mean
-from mlharness.serving.trouble import Trouble, answered
+from mlharness.serving.trouble import NoPageError, answered
 from mlharness.store.filtering import SCENARIOS, STATUSES, make_filter
 from mlharness.store.querying import ORDERS, Filter, Page
 
@@ -61,14 +61,14 @@ class Question:
 
 
 def read_question(given: MultiDict[str, str]) -> Question:
-    """What an address asks for. Raises Trouble (400) for what has no meaning."""
+    """What an address asks for. Raises NoPageError (400) for what has no meaning."""
     words = {name: found for name in FIELDS if (found := values(given, name))}
     if sum(map(len, words.values())) > MOST_VALUES:
-        raise Trouble(400, f"There are more than {MOST_VALUES} filters.", "Write fewer, with * and ? in names.")
+        raise NoPageError(400, f"There are more than {MOST_VALUES} filters.", "Write fewer, with * and ? in names.")
     for name, allowed in _CHOICES.items():
         for value in words.get(name, ()):
             if value.lower() not in map(str.lower, allowed):
-                raise Trouble(400, f"There is no {name} {value!r}.", did_you_mean(value, allowed))
+                raise NoPageError(400, f"There is no {name} {value!r}.", did_you_mean(value, allowed))
     order, descending = read_order(last(given, "sort"))
     return Question(
         words=words,
@@ -81,7 +81,7 @@ def read_question(given: MultiDict[str, str]) -> Question:
 
 
 def read_filter(words: dict[str, tuple[str, ...]]) -> Filter:
-    """What the filters mean. Raises Trouble (400)."""
+    """What the filters mean. Raises NoPageError (400)."""
     with answered(400):
         return make_filter(
             models=words.get("model", ()),
@@ -97,37 +97,37 @@ def read_filter(words: dict[str, tuple[str, ...]]) -> Filter:
 
 
 def read_chosen(given: MultiDict[str, str]) -> tuple[str, ...]:
-    """The run ids that were chosen. Raises Trouble (400) for more than can be looked at."""
+    """The run ids that were chosen. Raises NoPageError (400) for more than can be looked at."""
     found = values(given, "run")
     if len(found) > MOST_CHOSEN:
-        raise Trouble(400, f"{len(found)} runs are chosen, and {MOST_CHOSEN} are the most.", "Choose fewer of them.")
+        raise NoPageError(400, f"{len(found)} runs are chosen, and {MOST_CHOSEN} are the most.", "Choose fewer.")
     return found
 
 
 def read_order(text: str) -> tuple[str, bool]:
-    """An order, and whether it is descending; the latest first where none is given. Raises Trouble (400)."""
+    """An order, and whether it is descending; the latest first where none is given. Raises NoPageError (400)."""
     if not text:
         return "started", True
     order = text.removeprefix("-")
     if order not in ORDERS:
-        raise Trouble(400, f"Runs cannot be sorted by {order!r}.", did_you_mean(order, ORDERS))
+        raise NoPageError(400, f"Runs cannot be sorted by {order!r}.", did_you_mean(order, ORDERS))
     return order, text.startswith("-")
 
 
 def read_number(text: str) -> int:
-    """The number of a page; 1 where none is given. Raises Trouble (400)."""
+    """The number of a page; 1 where none is given. Raises NoPageError (400)."""
     if not text:
         return 1
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
-        raise Trouble(400, f"There is no page {text!r}.", "Pages are counted from 1.")
+        raise NoPageError(400, f"There is no page {text!r}.", "Pages are counted from 1.")
     return int(text)
 
 
 def values(given: MultiDict[str, str], name: str) -> tuple[str, ...]:
-    """What was given for a name, each value once, without the empty fields of a form. Raises Trouble (400)."""
+    """What was given for a name, each value once, without the empty fields of a form. Raises NoPageError (400)."""
     found = tuple(dict.fromkeys(filter(None, map(str.strip, given.getlist(name)))))
     if any(len(value) > LONGEST for value in found):
-        raise Trouble(400, f"A {name} has more than {LONGEST} characters.", "No name or label is so long.")
+        raise NoPageError(400, f"A {name} has more than {LONGEST} characters.", "No name or label is so long.")
     return found
 
 

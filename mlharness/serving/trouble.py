@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from mlharness.errors import MlharnessError, StoreError, UserError
 
 
-class Trouble(UserError):
+class NoPageError(UserError):
     """An answer that is no page: ``status`` is HTTP's."""
 
     def __init__(self, status: int, message: str, remedy: str = "") -> None:
@@ -21,14 +21,14 @@ def answered(status: int) -> Iterator[None]:
     """What a user's error within means for the request; the store's troubles keep their own status."""
     try:
         yield
-    except (Trouble, StoreError):
+    except (NoPageError, StoreError):
         raise
     except UserError as error:
-        raise Trouble(status, error.message, error.remedy) from error
+        raise NoPageError(status, error.message, error.remedy) from error
 
 
 def status_of(error: MlharnessError) -> int:
     """HTTP's status for an error that can be explained."""
-    if isinstance(error, Trouble):
+    if isinstance(error, NoPageError):
         return error.status
     return 503 if isinstance(error, StoreError) else 500

@@ -124,7 +124,7 @@ def test_a_run_whose_directory_is_not_here_is_known_by_its_result(runs: Runs) ->
 
     stored = get_run(store, OLD)
     assert stored is not None
-    run = Runs._stored(runs, OLD)
+    run = Runs.stored(runs, OLD)
     assert (run.here, run.kept_on, run.result["metric"]["value"]) == (False, "rack", 101.5)
     with pytest.raises(UserError, match=r"they were in /far/away/.* on rack"):
         run.files()
