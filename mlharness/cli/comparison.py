@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from string import ascii_uppercase
@@ -13,15 +12,13 @@ from mlharness.cli.output import Output
 from mlharness.comparing.comparison import compare_groups
 from mlharness.comparing.groups import Group
 from mlharness.comparing.verdict import Condition, check_all
+from mlharness.comparing.wording import change, interval, left_out, micro, percent, remarks, shortened, value
 from mlharness.errors import UserError
 from mlharness.wording import FIGURES, milliseconds
 
 Document = Mapping[str, Any]
-_LONGEST = 48
-"""Characters of a value that are shown; the document has all of them."""
 _LAYERS = 10
 """Layers that are shown, unless more are needed to explain the difference."""
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def report(
@@ -110,19 +107,6 @@ def headline(comparison: Document, letters: Mapping[str, str]) -> str:
     return f"{text} [unfair, ranked with --anyway]" if comparison["anyway"] else text
 
 
-def remarks(comparison: Document, sides: Mapping[str, str]) -> Iterator[str]:
-    """What must be said with the verdict; ``sides`` are the letters of a and b."""
-    yield from (f"unfair: {why}" for why in comparison["unfair"])
-    yield from comparison["notes"]
-    yield from (f"{one['run']} left out: {one['reason']}" for one in comparison["without_partner"])
-    yield from dict.fromkeys(metric["problem"] for metric in comparison["metrics"] if metric["problem"])
-    traces = comparison["traces"]
-    if traces:
-        yield from (f"{sides[one['side']]} has no {one['part']}: {one['reason']}" for one in traces["missing"])
-        if traces["batch"][0] != traces["batch"][1]:
-            yield "samples in a traced call: {} and {}".format(*traces["batch"])
-
-
 def group_row(group: Document, letters: Mapping[str, str]) -> list[str]:
     """One group: its letter and name, how many runs count, what they are of, and their grades."""
     about = group["about"]
@@ -136,12 +120,6 @@ def group_row(group: Document, letters: Mapping[str, str]) -> list[str]:
     return [name, str(len(group["runs"])), ", ".join(filter(None, (what, about["host"]))), grades]
 
 
-def left_out(groups: Sequence[Document]) -> Iterator[str]:
-    """The runs that do not count."""
-    for group in groups:
-        yield from (f"{one['run']} left out: {one['reason']}" for one in group["left_out"])
-
-
 def difference_rows(differences: Sequence[Document]) -> Iterator[list[str]]:
     """A row for each difference, the unfair ones marked."""
     for found in differences:
@@ -153,7 +131,7 @@ def metric_rows(metrics: Sequence[Document]) -> Iterator[list[str]]:
     """A row for each metric."""
     for metric in metrics:
         sides = [value(metric[side]["mean"], metric["unit"]) for side in ("a", "b")]
-        smallest = "" if metric["smallest"] is None else _percent(metric["smallest"])
+        smallest = "" if metric["smallest"] is None else percent(metric["smallest"])
         name = FIGURES.get(metric["name"], f"latency {metric['name']}")
         yield [name, *sides, change(metric["ratio"]), interval(metric), smallest, metric["verdict"]]
 
@@ -174,7 +152,7 @@ def trace_tables(traces: Document | None) -> Iterator[tuple[str, list[list[str]]
     for part in ("layers", "kernels"):
         found = traces[part] if traces else None
         if found:
-            sums = f"{milliseconds(found['a_ns'])} and {milliseconds(found['b_ns'])}, {_micro(found['delta_ns'])}"
+            sums = f"{milliseconds(found['a_ns'])} and {milliseconds(found['b_ns'])}, {micro(found['delta_ns'])}"
             yield f"{part} in a traced call: {sums}; * explain nine tenths of it", list(layer_rows(found["rows"]))
 
 
@@ -187,41 +165,7 @@ def layer_rows(rows: Sequence[Document]) -> Iterator[list[str]]:
         share = "" if row["share"] is None else f"{round(100 * row['share'])} %"
         sides = [milliseconds(row[f"{side}_ns"]) if row[side] else "-" for side in ("a", "b")]
         marked = f"{share}{' *' if row['explains'] else ''}"
-        yield [" -> ".join(dict.fromkeys(names)), row["type"], *sides, _micro(row["delta_ns"]), marked, row["how"]]
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:,.0f} %"
-
-
-def _micro(nanoseconds: float) -> str:
-    return f"{nanoseconds / 1e3:+,.1f} us"
-
-
-def change(ratio: float | None) -> str:
-    """A ratio as a change."""
-    return "" if ratio is None else f"{100 * (ratio - 1):+.2f} %"
-
-
-def interval(metric: Document) -> str:
-    """The interval of a change."""
-    return "" if metric["interval"] is None else " to ".join(map(change, metric["interval"]))
-
-
-def value(number: float | None, unit: str) -> str:
-    """A figure in its unit."""
-    if number is None:
-        return ""
-    return milliseconds(number) if unit == "ns" else f"{number:,.2f} {unit}"
-
-
-def shortened(found: Any) -> str:
-    """A value in a few words: digests by their beginning, and no more than fits."""
-    if isinstance(found, list) and len(found) == 1:
-        found = found[0]
-    text = found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
-    text = _SHA256.sub(lambda digest: f"{digest[0][:12]}...", " ".join(text.split()))
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+        yield [" -> ".join(dict.fromkeys(names)), row["type"], *sides, micro(row["delta_ns"]), marked, row["how"]]
 
 
 def _sides(comparison: Document, letters: Mapping[str, str]) -> tuple[str, str]:

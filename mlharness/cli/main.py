@@ -35,6 +35,7 @@ COMMANDS: dict[str, str] = {
     "manifest": "Upgrade a manifest of the published MLHarness format.",
     "models": "List models, or show one.",
     "plugins": "List plugins: what each provides, and what is wrong with it.",
+    "report": "Make a page of a run, a sweep or a comparison.",
     "runs": "List runs, show, label, remove, export or import some.",
     "sweep": "Measure many models on many systems.",
     "trace": "Export the trace of a run.",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mlharness.cli.output import Output
-from mlharness.wording import milliseconds
+from mlharness.sweeping.wording import accuracy, framework, latency, ranged, said, status
 
 Row = Mapping[str, Any]
 Column = tuple[str, Callable[[Row], str]]
@@ -49,51 +49,6 @@ def show_table(output: Output, table: Mapping[str, Any]) -> None:
     _table(output, columns, rows)
     for message in dict.fromkeys(f"{row['status']}: {said(row)}" for row in rows if row["status"] != "valid"):
         output.line(message)
-
-
-def framework(row: Row) -> str:
-    """The framework that ran, else the one that was asked for."""
-    if row["framework_name"]:
-        return f"{row['framework_name']} {row['framework_version'] or ''}".strip()
-    return row["framework"] or ""
-
-
-def status(row: Row) -> str:
-    """The verdict, and of how many runs when they do not agree."""
-    counts = row["counts"]
-    told = ", ".join(f"{number} {name}" for name, number in counts.items())
-    return told if len(counts) > 1 else str(row["status"])
-
-
-def said(row: Row) -> str:
-    """Why a cell has no valid run; of a traceback the last line."""
-    message = (row["message"].strip().splitlines() or [""])[-1] if "bug" in row["counts"] else row["message"]
-    where = "" if row["remedy"] else f"{row['model']} on {framework(row)}: "
-    return " ".join(f"{where}{message} {row['remedy']}".split())
-
-
-def ranged(found: Mapping[str, Any] | None) -> str:
-    """A median, and in brackets from where to where when there are several runs."""
-    if found is None:
-        return ""
-    whole = f"{found['value']:,.1f}"
-    return f"{whole} ({found['low']:,.1f} to {found['high']:,.1f})" if found["n"] > 1 else whole
-
-
-def latency(row: Row) -> str:
-    """The 90th percentile; Offline's would be of one query that holds all samples."""
-    if row["latency_ns"] is None or row["scenario"] == "Offline":
-        return ""
-    return milliseconds(row["latency_ns"]["p90"]["value"])
-
-
-def accuracy(row: Row) -> str:
-    """The score, and whether it is below its target."""
-    found = row["accuracy"]
-    if found is None:
-        return ""
-    text = f"{found['metric']} {found['value']:.4g} {found['unit']}".strip()
-    return f"{text} (target {found['target']:g} NOT met)" if found["passed"] is False else text
 
 
 def _table(output: Output, columns: Sequence[Column], rows: Sequence[Row]) -> None:

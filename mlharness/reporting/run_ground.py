@@ -1,0 +1,117 @@
+"""What the figures stand on: how to make the run again, the system, the settings, the environment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mlharness.reporting.command import command_of
+from mlharness.reporting.files import Document, RunFiles
+from mlharness.reporting.page import Cell, Column, Section, make_table
+from mlharness.reporting.rendering import render
+
+Facts = list[tuple[str, str]]
+
+
+def reproduction(files: RunFiles) -> Section:
+    """The command that gives the same plan, and by what to know the same run."""
+    result = files.result or {}
+    version = result.get("framework", {}).get("version")
+    command = command_of(files.plan, version) if files.plan else ""
+    identity = {
+        "run": files.run_id,
+        "directory": str(files.directory),
+        "plan": str(result.get("plan_sha256") or files.plan.get("plan_sha256", "")),
+        "outputs": outputs(result.get("fingerprint")),
+    }
+    return Section("Reproduce", render("run/reproduce.html", command=command, facts=told(identity)))
+
+
+def outputs(fingerprint: Document | None) -> str:
+    """The fingerprint of the model's outputs."""
+    return f"{fingerprint['sha256']} (of the first {fingerprint['samples']} samples)" if fingerprint else ""
+
+
+def system(files: RunFiles) -> Section | None:
+    """The host."""
+    known = files.system or (files.result or {}).get("system")
+    if not known:
+        return None
+    cpu = known["cpu"] if isinstance(known["cpu"], Mapping) else {"model": known["cpu"]}
+    cores = cpu.get("usable_cores") or known.get("usable_cores")
+    facts: dict[str, Any] = {
+        "host": known["host"],
+        "processor": cpu["model"],
+        "usable cores": len(cores) if isinstance(cores, list) else cores,
+        "instruction sets": ", ".join(cpu.get("flags", ())),
+        "governor": cpu.get("governor"),
+        "memory": f"{known['memory_bytes'] / 2**30:.1f} GiB",
+        "operating system": known["os"],
+        "kernel": known.get("kernel"),
+        "virtual machine": {True: "yes", False: "no"}.get(known.get("virtualised")),
+        "load average when the run began": ", ".join(f"{load:.2f}" for load in known.get("load_average", ())),
+        "Python": known.get("python"),
+    }
+    mlperf = {key: value for key, value in known.get("mlperf", {}).items() if value is not None}
+    html = render("facts.html", facts=told(facts), more="MLPerf's system description", rest=told(mlperf))
+    return Section("System", html)
+
+
+def settings(files: RunFiles) -> Section | None:
+    """Model, framework, data set, and all that LoadGen was given."""
+    result = files.result
+    if not result:
+        return None
+    model, framework, dataset = result["model"], result["framework"], result["dataset"]
+    batch = f"{framework['batch_size']}"
+    facts = {
+        "model": f"{model['name']} {model['version']} ({model['weights']} weights)",
+        "manifest": model["manifest_sha256"],
+        **{f"file {file['path']}": file["sha256"] for file in model["files"]},
+        "parameters": counted(model.get("parameters")),
+        "multiply-adds of a sample": counted(model.get("multiply_adds")),
+        "framework": " ".join(filter(None, (framework["name"], framework["version"]))),
+        "plugin": framework["plugin"],
+        "device": framework["device"],
+        "instances": f"{framework['instances']} x {framework['threads']} threads",
+        "batch": batch
+        + (f", filled for up to {framework['max_wait_us']:,} µs" if framework.get("max_wait_us") else ""),
+        **{f"option {key}": value for key, value in framework["options"].items() if value is not None},
+        "interpreter": framework["environment"],
+        "data set": dataset["name"],
+        "samples": counted(dataset["count"]),
+        "samples in memory": counted(dataset["loaded"]),
+        "began": result["started"],
+        "ended": result["finished"],
+    }
+    given = (result["calibration"] or {}).get("settings", {})
+    return Section("Set-up", render("facts.html", facts=told(facts), more="LoadGen's settings", rest=told(given)))
+
+
+def environment(files: RunFiles) -> Section | None:
+    """The packages of the environment that measured; None where nobody has listed them."""
+    packages = files.system.get("packages")
+    if not packages:
+        return None
+    rows = [[Cell(name), Cell(version)] for name, version in packages.items()]
+    table = make_table((Column("Package"), Column("Version")), rows, kind="narrow")
+    return Section("Environment", render("run/environment.html", table=table, count=len(rows)))
+
+
+def counted(number: int | None) -> str:
+    """A number with separators; empty for None."""
+    return "" if number is None else f"{number:,}"
+
+
+def told(facts: Mapping[str, Any]) -> Facts:
+    """Names and values in words, without those of which nothing is known."""
+    return [(name, text) for name, text in _words(facts) if text]
+
+
+def _words(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in facts.items():
+        if isinstance(value, str):
+            yield name, value
+        elif value is not None:
+            yield name, json.dumps(value, ensure_ascii=False)

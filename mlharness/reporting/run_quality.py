@@ -1,0 +1,69 @@
+"""How the run went second by second, what disturbed it, and what mlharness itself took."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from markupsafe import Markup
+
+from mlharness.reporting import run_charts
+from mlharness.reporting.charts import make_chart
+from mlharness.reporting.files import Document, RunFiles
+from mlharness.reporting.page import Cell, Column, Section, make_table
+from mlharness.reporting.rendering import render
+from mlharness.telemetry import Sample
+
+TEST = "measure"
+"""The phase of a runner in which LoadGen's test goes on."""
+LEAST = 2
+"""With fewer points there is nothing to see over time."""
+
+
+def over_time(files: RunFiles) -> Section | None:
+    """Throughput and the host over time; None for a run so short that there is no course."""
+    result = files.result or {}
+    stretches = (result.get("quality") or {}).get("stretches", ())
+    tested = graded(files.samples, stretches) if result.get("metric") else []
+    parts = Markup("")
+    if sum(sample.samples_s is not None for sample in tested) >= LEAST:
+        parts += make_chart(
+            run_charts.throughput_over_time(tested, stretches), "samples a second over the time of the test",
+            "Samples that were completed in each second of the test, as the parent process counted them.",
+        )  # fmt: skip
+    host = run_charts.host_over_time(files.samples, stretches) if len(files.samples) >= LEAST else None
+    if host is not None:
+        shaded = " Shaded: contaminated stretches of the test." if stretches else ""
+        parts += make_chart(host, "what else took the processors over the time of the run",
+                            f"What the run lost to others, from its start to its end.{shaded}")  # fmt: skip
+    return Section("Over time", parts) if parts else None
+
+
+def graded(samples: Sequence[Sample], stretches: Sequence[Document]) -> list[Sample]:
+    """The samples of the performance test: the last phase ``measure`` before the accuracy test, of which no second
+    tells; so, of all of them, the longest."""
+    phases = [list(group) for name, group in groupby(samples, lambda sample: sample.phase) if name == TEST]
+    return max(phases, key=len, default=[])
+
+
+def disturbances(files: RunFiles) -> Section | None:
+    """The grade with its reasons, and the harness's own cost; None for a run that has neither."""
+    result = files.result
+    if not result or not (result["quality"] or result["harness"]["us_per_query"] is not None):
+        return None
+    columns = (Column("From", True), Column("To", True), Column("What disturbed"))
+    stretches = (result["quality"] or {}).get("stretches", ())
+    rows = [
+        [Cell(f"{one['start_s']:.1f} s", one["start_s"]), Cell(f"{one['end_s']:.1f} s", one["end_s"]),
+         "; ".join(one["reasons"])]
+        for one in stretches
+    ]  # fmt: skip
+    html = render(
+        "run/quality.html",
+        quality=result["quality"],
+        stretches=make_table(columns, rows, "Contaminated stretches, in seconds from the run's start") if rows else "",
+        harness=result["harness"],
+        unit="sample" if result["scenario"] == "Offline" else "query",
+        instances=result["framework"]["instances"],
+    )
+    return Section("Quality and cost", html)
