@@ -12,7 +12,7 @@ from werkzeug.datastructures import MultiDict
 from mlharness.comparing.comparison import compare_groups
 from mlharness.comparing.groups import Group
 from mlharness.comparing.runs import Run, complete
-from mlharness.comparing.selecting import select_runs
+from mlharness.comparing.selecting import ids_of_plan, repetition, select_runs
 from mlharness.errors import did_you_mean
 from mlharness.runs import StoredRuns
 from mlharness.serving.questions import last, read_chosen
@@ -80,19 +80,16 @@ def grouped(chosen: Iterable[Run], way: str, runs: StoredRuns) -> list[Group]:
     """
     alike: dict[object, list[Run]] = {}
     for run in {run.id: run for run in chosen}.values():
-        alike.setdefault(run.id if way == "each" else identity(run), []).append(run)
+        alike.setdefault(run.id if way == "each" else repetition(run.result), []).append(run)
     if way == "repeated" and len(alike) == 1:
         return grouped(next(iter(alike.values())), "each", runs)
     if way == "plan":
         return [select_runs(runs, f"plan:{same[0].id}") for same in alike.values()]
-    return [Group(name_of(same), tuple(same)) for same in alike.values()]
+    return [Group(name_of(same, runs), tuple(same)) for same in alike.values()]
 
 
-def identity(run: Run) -> object:
-    """What repeated runs have in common: plans leave the host and the framework's version open."""
-    return run.result["plan_sha256"], run.result["system"].get("host"), run.result["framework"]["version"]
-
-
-def name_of(same: list[Run]) -> str:
-    """A side's name."""
-    return same[0].id if len(same) == 1 else f"{same[0].id} and {len(same) - 1} more"
+def name_of(same: list[Run], runs: StoredRuns) -> str:
+    """A side's name, by which ``mlh compare`` finds it: as short as it can be."""
+    if len(same) > 1 and {run.id for run in same} == set(ids_of_plan(runs, same[0].result)):
+        return f"plan:{same[0].id}"
+    return ",".join(run.id for run in same)

@@ -17,6 +17,7 @@ from mlharness.serving.questions import read_question
 from mlharness.serving.shelf import Shelf
 from mlharness.serving.sweeps import find_sweep, look_at, sweep_paths
 from mlharness.serving.trouble import NoPageError, answered
+from mlharness.sweeping.directory import open_sweep
 
 COPY = "Copy the directory here, then bring it into the store: mlh runs import PATH."
 
@@ -64,4 +65,4 @@ class Views:
     def sweep(self, request: Request, name: str) -> Response:
         """The page of a sweep."""
         path = find_sweep(self._shelf.open(), name)
-        return kept(request, self._reports.get(path, lambda path: with_bar(sweep_page(path))))
+        return kept(request, self._reports.get(path, lambda path: with_bar(sweep_page(open_sweep(path)))))

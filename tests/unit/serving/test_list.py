@@ -141,8 +141,11 @@ def test_hostile_names_are_words_like_others(ask: Asked, root: Path) -> None:
     assert ask(unescape(link)).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/?model={}", "/?sort={}", "/?page={}", "/?status={}", "/{}", "/runs/{}", "/sweeps/{}",
-                                  "/compare?run={}", "/compare?by={}"])  # fmt: skip
+@pytest.mark.parametrize(
+    "path",
+    ["/?model={}", "/?sort={}", "/?page={}", "/?status={}", "/{}", "/runs/{}", "/sweeps/{}", "/compare?run={}",
+     "/compare?by={}"],
+)  # fmt: skip
 def test_hostile_addresses_come_back_as_words(ask: Asked, path: str) -> None:
     page = ask(path.format(quote(HOSTILE))).text
     assert "<img" not in page

@@ -46,12 +46,5 @@ def test_a_damaged_sweep_is_told_and_the_others_are_shown(ask: Asked, root: Path
     assert ask(f"/sweeps/{bad.name}").status_code == 500
 
 
-def test_a_look_at_a_sweep_changes_nothing(ask: Asked, root: Path) -> None:
-    path = a_sweep(root.parent / "sweeps")
-    (path / "journal.jsonl").write_text('{"cell": "half a li', "utf-8")
-    ask.text("/sweeps")
-    assert (path / "journal.jsonl").read_text("utf-8") == '{"cell": "half a li'
-
-
 def test_an_unknown_sweep_is_told(ask: Asked) -> None:
     assert "There is no sweep 'nosuch'." in headline(ask("/sweeps/nosuch"))
