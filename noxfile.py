@@ -116,7 +116,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Generated passages are fresh, and examples work. ``nox -s docs -- --write`` mends the former."""
-    session.install(".", *map(folder, REFERENCE_PLUGINS), *tools("test", "docs"))
+    session.install(".[ui]", *map(folder, REFERENCE_PLUGINS), *tools("test", "docs"))
     pages = ["README.md", *sorted(str(page.relative_to(ROOT)) for page in ROOT.glob("docs/**/*.md"))]
     if "--write" in session.posargs:
         session.run("python", "-m", "cogapp", "-r", "-I", "docs", *pages)

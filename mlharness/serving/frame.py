@@ -73,7 +73,7 @@ def policy(scripts: tuple[str, ...]) -> str:
 def with_bar(report: str, here: str = "", below: Markup | str = "") -> str:
     """A report, which is a page of its own, with the bar of links above it, and perhaps something ``below`` that."""
     bar = render("bar.html", here=here, below=below, style=Markup(asset("bar.css")))  # noqa: S704  # the project's own
-    return report.replace(_TOP, f"{bar}\n{_TOP}", 1)
+    return str.replace(report, _TOP, f"{bar}\n{_TOP}", 1)  # a Markup would escape the bar
 
 
 def policy_of(text: str) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import platform
+
 from werkzeug.wrappers import Request, Response
 
 from mlharness.reporting.comparison import comparison_page
-from mlharness.reporting.run import run_page
+from mlharness.reporting.files import RunFiles
+from mlharness.reporting.run import page_of, run_page
 from mlharness.reporting.sweep import sweep_page
-from mlharness.runs import StoredRuns
+from mlharness.runs import Run, StoredRuns
 from mlharness.serving.answers import answer, elsewhere, kept
 from mlharness.serving.comparing import WAYS, read_sides
 from mlharness.serving.frame import page, render, with_bar
@@ -19,7 +22,7 @@ from mlharness.serving.sweeps import find_sweep, look_at, sweep_paths
 from mlharness.serving.trouble import NoPageError, answered
 from mlharness.sweeping.directory import open_sweep
 
-COPY = "Copy the directory here, then bring it into the store: mlh runs import PATH."
+GONE = "Bring a copy of the directory back: mlh runs import PATH. Or let the store forget it: mlh runs index"
 
 
 class Views:
@@ -46,7 +49,7 @@ class Views:
             return elsewhere(run_link(found_id))
         found = runs.stored(run_id)
         if not found.here:
-            raise NoPageError(410, f"The files of run {run_id} are not here: they were in {found.whereabouts}.", COPY)
+            return answer(with_bar(page_of(known_of(found))))
         return kept(request, self._reports.get(found.directory, lambda path: with_bar(run_page(path))))
 
     def compare(self, request: Request) -> Response:
@@ -66,3 +69,11 @@ class Views:
         """The page of a sweep."""
         path = find_sweep(self._shelf.open(), name)
         return kept(request, self._reports.get(path, lambda path: with_bar(sweep_page(open_sweep(path)))))
+
+
+def known_of(run: Run) -> RunFiles:
+    """A run of another host, as far as the store knows it. Raises NoPageError (410) when it was kept on this one."""
+    if run.kept_on == platform.node():
+        raise NoPageError(410, f"The files of run {run.run_id} are not here: they were in {run.whereabouts}.", GONE)
+    note = f"This is what the store knows; the run directory is {run.whereabouts}."
+    return RunFiles(run.directory, run.result, run.result["labels"], troubles=(note,))

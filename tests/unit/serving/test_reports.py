@@ -7,18 +7,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from mlharness.serving import views
 from mlharness.serving.keeping import Keeper, state_of
 from mlharness.store.labelling import change_labels
+from mlharness.store.opening import open_store
 from tests.unit.serving.conftest import RUN, Asked, headline, words
 from tests.unit.store.making import rewrite, write_run
 
 
 def test_a_report_has_the_way_back_above_it(ask: Asked, run: Path) -> None:
     page = ask.text(f"/runs/{RUN}")
-    assert words(page).startswith("mlharness Runs Sweeps")
-    assert f"<title>{RUN}</title>" in page
+    assert words(page).startswith("Skip to the content mlharness Runs Sweeps")
+    assert '<a href="/">Runs</a>' in page
     assert "VALID (quick)" in words(page)
 
 
@@ -87,6 +89,15 @@ def test_a_run_that_has_vanished_is_told(ask: Asked, run: Path) -> None:
     assert answer.status_code == 410
     assert f"The files of run {RUN} are not here: they were in {run}, which is gone." in headline(answer)
     assert ask("/").status_code == 200
+
+
+def test_of_a_run_of_another_host_there_is_what_the_store_knows(ask: Asked, run: Path) -> None:
+    ask.text("/")
+    with open_store().writing() as connection:
+        connection.execute(text("UPDATE mlh_runs SET kept_on = 'rack', root = '/nowhere'"))
+    page = words(ask.text(f"/runs/{RUN}"))
+    assert f"This is what the store knows; the run directory is /nowhere/{RUN} on rack." in page
+    assert "101.50" in page
 
 
 @pytest.mark.parametrize(
