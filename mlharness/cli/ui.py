@@ -23,7 +23,7 @@ _NEEDED = ("waitress", "werkzeug")
 @click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0 takes a free one.")
 @click.option("--token", is_flag=True, help="Ask for a token on loopback, too: other users work on this machine.")
 @click.option("--open/--no-open", "opened", default=None,
-              help="Open a browser, or none; else where there is a terminal and a display.")  # fmt: skip
+              help="Open a browser, or none; else where there is a terminal, a display and no token.")  # fmt: skip
 @output_options
 def command(host: str, port: int, token: bool, opened: bool | None, output: Output) -> ExitCode:
     """Show runs in a browser: list, filter and compare them, open their reports and those of sweeps.
@@ -48,14 +48,15 @@ def command(host: str, port: int, token: bool, opened: bool | None, output: Outp
     if not listening.loopback:
         output.note("The token and all pages go over the network as they are: an SSH tunnel would hide them.")
     output.note("Ctrl-C ends it.")
-    if _wants_browser() if opened is None else opened:
+    # other users can read a browser's command line, which holds the address
+    if opened or (opened is None and not gate.token and _is_desktop()):
         webbrowser.open(url)
     serve(Application(gate, output.detail, print_error), listening)
     output.note("Ended.")
     return ExitCode.DONE
 
 
-def _wants_browser() -> bool:
+def _is_desktop() -> bool:
     """Whether somebody sits before this: not so in a script, and not behind SSH."""
     display = sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
     return display and sys.stdin.isatty() and sys.stdout.isatty()

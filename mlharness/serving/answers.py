@@ -31,7 +31,7 @@ def kept(request: Request, found: Kept) -> Response:
     """A page that was kept; the browser, too, may keep it, and asks whether it is still right."""
     response = _response(found.body, 200)
     response.headers["Cache-Control"] = "private, no-cache"
-    response.set_etag(found.state)
+    response.set_etag(found.tag)
     response.make_conditional(request)
     return response
 

@@ -67,7 +67,8 @@ def read_sides(given: MultiDict[str, str], runs: StoredRuns) -> Sides:
         found = [runs.id_of(run_id) for run_id in chosen]
     groups = grouped([complete(runs.stored(run_id)) for run_id in found], way, runs)
     if len(groups) < 2:
-        raise NoPageError(400, "There is nothing to compare.", "Choose two runs or more in the list.")
+        one = " Runs of one plan are one side." if len(chosen) > 1 else ""
+        raise NoPageError(400, f"There is nothing to compare.{one}", "Choose two runs or more in the list.")
     if len(groups) > MOST_SIDES:
         raise NoPageError(400, f"There are {len(groups)} sides, and {MOST_SIDES} are the most.", "Choose fewer runs.")
     return Sides(tuple(groups), chosen, way, bool(last(given, "anyway")))

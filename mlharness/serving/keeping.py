@@ -16,10 +16,11 @@ LARGEST_BYTES = 1 << 26
 
 @dataclass(frozen=True)
 class Kept:
-    """A page as it is sent, and the state of the files of which it was made."""
+    """A page as it is sent, the state of the files of which it was made, and what tells it from others (an ETag)."""
 
     body: bytes
     state: str
+    tag: str
 
 
 class Keeper:
@@ -42,7 +43,8 @@ class Keeper:
             if found is not None and found.state == state:
                 self._pages.move_to_end(directory)
                 return found
-        made = Kept(make(directory).encode("utf-8", "backslashreplace"), state)
+        body = make(directory).encode("utf-8", "backslashreplace")
+        made = Kept(body, state, hashlib.sha256(body).hexdigest())
         with self._lock:
             self._pages[directory] = made
             self._pages.move_to_end(directory)

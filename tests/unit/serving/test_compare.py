@@ -49,6 +49,18 @@ def test_sides_can_be_single_runs_or_whole_plans(ask: Asked, six: list[str]) -> 
     assert comparison(ask, six[2:4], "&by=plan") == [six[:3], six[3:5]]
 
 
+def test_whole_plans_are_two_at_least(ask: Asked, six: list[str]) -> None:
+    answer = ask(f"/compare?run={six[0]}&run={six[1]}&by=plan")
+    assert (answer.status_code, "Runs of one plan are one side." in answer.text) == (400, True)
+
+
+def test_sides_have_names_that_the_command_knows(ask: Asked, six: list[str]) -> None:
+    page = words(ask.text(f"/compare?{'&'.join(f'run={name}' for name in six[:5])}"))
+    assert f"mlh compare plan:{six[0]} plan:{six[3]}" in page
+    part = words(ask.text(f"/compare?{'&'.join(f'run={name}' for name in [*six[:2], six[3]])}"))
+    assert f"mlh compare {six[0]},{six[1]} {six[3]}" in part
+
+
 def test_a_run_is_chosen_once(ask: Asked, six: list[str]) -> None:
     assert comparison(ask, [six[0], six[0], six[3]]) == [[six[0]], [six[3]]]
 
