@@ -57,7 +57,7 @@ def folder(plugin: str, extras: str = "") -> str:
 @nox.session
 def tests(session: nox.Session) -> None:
     """The kernel's tests, with the reference plugins installed, and how much of the kernel they cover."""
-    session.install(".[exports,postgresql,ui]", *map(folder, REFERENCE_PLUGINS), *tools("test"))
+    session.install(".[exports,postgresql,ui]", *map(folder, REFERENCE_PLUGINS), *tools("test", "browser"))
     session.run("coverage", "erase")
     measured = ("coverage", "run", "-m", "pytest")
     try:
@@ -94,8 +94,8 @@ def give_back(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """mypy --strict on all Python of the project."""
-    # tests of docs need theirs, and the server's libraries are typed
-    session.install(".[ui]", *map(folder, REFERENCE_PLUGINS), *tools("test", "types", "docs"))
+    # tests of pages and of docs need theirs, and the server's libraries are typed
+    session.install(".[ui]", *map(folder, REFERENCE_PLUGINS), *tools("test", "browser", "types", "docs"))
     # without the frameworks, gigabytes at which mypy would not look
     session.install("--no-deps", *(folder(plugin) for plugin in PLUGINS if plugin not in REFERENCE_PLUGINS))
     session.run("mypy", "mlharness", "tests", "noxfile.py")
@@ -139,6 +139,7 @@ def wheel(session: nox.Session) -> None:
     session.run("python", "-m", "venv", str(scratch / "empty"))
     python = str(scratch / "empty" / "bin" / "python")
     wheels = sorted(map(str, (scratch / "dist").glob("*.whl")))
+    wheels = [f"{path}[plots]" if "/mlharness-" in path else path for path in wheels]
     session.run(python, "-m", "pip", "install", "--quiet", *wheels, external=True)
     try_installed(session, scratch)
 
@@ -158,6 +159,7 @@ def try_installed(session: nox.Session, scratch: Path) -> None:
             )
         session.run(mlh, "validate", *manifests, env=moved, external=True)
         session.run(mlh, "runs", "show", "@last", env=moved, external=True)  # the store's migrations came along
+        session.run(mlh, "report", "@last", env=moved, external=True)  # and so did the templates
     result = json.loads((elsewhere / "result.json").read_text(encoding="utf-8"))
     if result["status"] != "valid":
         session.error(f"the benchmark is {result['status']}: {result.get('invalid_reasons')}")
@@ -198,7 +200,7 @@ def fuzz(session: nox.Session) -> None:
 def dev(session: nox.Session) -> None:
     """Make ``.venv`` with the kernel and all plugins editable, and every tool."""
     session.run(sys.executable, "-m", "venv", ".venv", external=True)
-    editable = [word for source in (".[plots,postgresql]", *map(folder, PLUGINS)) for word in ("--editable", source)]
+    editable = [word for source in (".[postgresql,ui]", *map(folder, PLUGINS)) for word in ("--editable", source)]
     pip = (".venv/bin/python", "-m", "pip", "install")
-    session.run(*pip, *editable, *tools("test", "types", "lint", "docs", "wheel"), external=True)
+    session.run(*pip, *editable, *tools("test", "browser", "types", "lint", "docs", "wheel"), external=True)
     session.log("Activate it with: source .venv/bin/activate")

@@ -13,16 +13,16 @@ DEFAULTS = {"scenario": "SingleStream", "mode": "performance", "rules": "quick"}
 WARMUP = 3
 
 
-def command_of(plan: Document, version: str | None) -> str:
-    """The command of a plan, for a shell; ``version`` is the framework's that ran, None where nobody knows."""
-    return shlex.join(["mlh", "bench", *words_of(plan, version)])
+def command_of(plan: Document) -> str:
+    """The command of a plan, for a shell."""
+    return shlex.join(["mlh", "bench", *words_of(plan)])
 
 
-def words_of(plan: Document, version: str | None) -> Iterator[str]:
+def words_of(plan: Document) -> Iterator[str]:
     """Its arguments."""
     framework, test, host = plan["framework"], plan["test"], plan["host"]
     yield name_of(plan["model"]["name"], host["model_manifest"])
-    yield from option("framework", f"{framework['name']}=={version}" if version else framework["name"])
+    yield from option("framework", framework["name"] + framework["version"])
     yield from option("dataset", name_of(plan["dataset"]["name"], host["dataset_manifest"]))
     for key, default in DEFAULTS.items():
         yield from option(key, test[key] if test[key] != default else None)

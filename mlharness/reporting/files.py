@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from mlharness import telemetry
 from mlharness.errors import UserError
 from mlharness.monitor import FILE as TELEMETRY
-from mlharness.rundir import PLAN, RUNNER_LOG, SYSTEM
+from mlharness.plan import RunPlan
+from mlharness.rundir import PLAN, RESULT, RUNNER_LOG, SYSTEM
+from mlharness.store.importing import check_schema
 from mlharness.store.reading import IncompleteRunError, read_json, read_record, read_result
 from mlharness.telemetry import Sample
 
@@ -57,15 +61,10 @@ def read_files(directory: Path) -> RunFiles:
     directory = directory.resolve()
     troubles: list[str] = []
     result, labels = read_verdict(directory, troubles)
-    return RunFiles(
-        directory,
-        result,
-        labels,
-        *(read_beside(directory / name, troubles) for name in (PLAN, SYSTEM)),
-        read_samples(directory / TELEMETRY, troubles),
-        tuple(troubles),
-        end_of(directory / RUNNER_LOG),
-    )
+    plan = read_plan(directory / PLAN, troubles)
+    system = read_beside(directory / SYSTEM, troubles)
+    samples = read_samples(directory / TELEMETRY, troubles)
+    return RunFiles(directory, result, labels, plan, system, samples, tuple(troubles), end_of(directory / RUNNER_LOG))
 
 
 def read_verdict(directory: Path, troubles: list[str]) -> tuple[Document | None, Mapping[str, str]]:
@@ -76,9 +75,21 @@ def read_verdict(directory: Path, troubles: list[str]) -> tuple[Document | None,
         if not (directory / PLAN).is_file():
             raise UserError(f"{directory} is no run directory: it has no plan", "See: mlh runs") from error
         return None, read_beside(directory / PLAN, []).get("labels") or {}
+    result = read_result(directory)
+    check_schema(result, directory / RESULT)
     if record.problem:
         troubles.append(record.problem)
-    return read_result(directory), record.labels
+    return result, record.labels
+
+
+def read_plan(path: Path, troubles: list[str]) -> Document:
+    """The plan; empty when it is missing, or no plan."""
+    document = read_beside(path, troubles)
+    try:
+        return msgspec.to_builtins(msgspec.convert(document, RunPlan)) if document else {}
+    except msgspec.ValidationError as error:
+        troubles.append(f"{path} is damaged: {error}")
+        return {}
 
 
 def read_beside(path: Path, troubles: list[str]) -> Document:

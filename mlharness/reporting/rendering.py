@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,15 @@ _UNSAFE = {ord(character): f"\\u{ord(character):04x}" for character in "<>&"}
 @cache
 def environment() -> Environment:
     """Jinja2 over ``templates/``: everything is escaped, and a name that is not there is an error."""
-    return Environment(
+    made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.globals["mlharness_version"] = version("mlharness")
+    return made
 
 
 def render(template: str, /, **values: Any) -> Markup:

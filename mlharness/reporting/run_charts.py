@@ -129,16 +129,14 @@ def throughput_over_time(samples: Sequence[Sample], stretches: Sequence[Document
          "samples a second": sample.samples_s}
         for sample in samples if sample.samples_s is not None
     ]  # fmt: skip
-    line = {
-        "params": [zoomable("x")],
-        "mark": {"type": "line", "point": True, "clip": True},
-        "encoding": {
-            "x": quantitative("s", "seconds from the run's start", zero=False),
-            "y": quantitative("samples a second", "samples a second", zero=True),
-            "tooltip": [tooltip("from", ".2f"), tooltip("to", ".2f"), tooltip("samples a second", ",.1f")],
-        },
+    encoding = {
+        "x": quantitative("s", "seconds from the run's start", zero=False),
+        "y": quantitative("samples a second", "samples a second", zero=True),
+        "tooltip": [tooltip("from", ".2f"), tooltip("to", ".2f"), tooltip("samples a second", ",.1f")],
     }
-    return chart(height=180, data={"values": rows}, layer=[line, *shades(stretches)])
+    line = {"params": [zoomable("x")], "mark": {"type": "line", "clip": True}, "encoding": encoding}
+    point = {"mark": {"type": "point", "filled": True, "opacity": 1, "clip": True}, "encoding": encoding}
+    return chart(height=180, data={"values": rows}, layer=[*shades(stretches), line, point])
 
 
 def host_over_time(samples: Sequence[Sample], stretches: Sequence[Document]) -> Spec | None:
@@ -156,7 +154,7 @@ def host_over_time(samples: Sequence[Sample], stretches: Sequence[Document]) -> 
             "tooltip": [{"field": "lost to"}, {"field": "phase"}, tooltip("s", ".2f"), tooltip("percent", ".2f")],
         },
     }
-    return chart(height=180, data={"values": rows}, layer=[line, *shades(stretches)])
+    return chart(height=180, data={"values": rows}, layer=[*shades(stretches), line])
 
 
 def share_rows(samples: Sequence[Sample]) -> Iterator[Spec]:

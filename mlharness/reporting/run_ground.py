@@ -17,15 +17,16 @@ Facts = list[tuple[str, str]]
 def reproduction(files: RunFiles) -> Section:
     """The command that gives the same plan, and by what to know the same run."""
     result = files.result or {}
-    version = result.get("framework", {}).get("version")
-    command = command_of(files.plan, version) if files.plan else ""
+    ran = result.get("framework", {})
+    version = f"{ran['name']} {ran['version']}" if ran.get("version") else ""
+    command = command_of(files.plan) if files.plan else ""
     identity = {
         "run": files.run_id,
         "directory": str(files.directory),
-        "plan": str(result.get("plan_sha256") or files.plan.get("plan_sha256", "")),
-        "outputs": outputs(result.get("fingerprint")),
+        "plan (sha256)": result.get("plan_sha256"),
+        "outputs (sha256)": outputs(result.get("fingerprint")),
     }
-    return Section("Reproduce", render("run/reproduce.html", command=command, facts=told(identity)))
+    return Section("Reproduce", render("run/reproduce.html", command=command, version=version, facts=told(identity)))
 
 
 def outputs(fingerprint: Document | None) -> str:
@@ -38,16 +39,17 @@ def system(files: RunFiles) -> Section | None:
     known = files.system or (files.result or {}).get("system")
     if not known:
         return None
-    cpu = known["cpu"] if isinstance(known["cpu"], Mapping) else {"model": known["cpu"]}
-    cores = cpu.get("usable_cores") or known.get("usable_cores")
+    cpu = known.get("cpu")
+    about: Document = cpu if isinstance(cpu, Mapping) else {"model": cpu}  # a result has the model alone
+    cores, memory = about.get("usable_cores", known.get("usable_cores")), known.get("memory_bytes")
     facts: dict[str, Any] = {
-        "host": known["host"],
-        "processor": cpu["model"],
+        "host": known.get("host"),
+        "processor": about.get("model"),
         "usable cores": len(cores) if isinstance(cores, list) else cores,
-        "instruction sets": ", ".join(cpu.get("flags", ())),
-        "governor": cpu.get("governor"),
-        "memory": f"{known['memory_bytes'] / 2**30:.1f} GiB",
-        "operating system": known["os"],
+        "instruction sets": ", ".join(about.get("flags", ())),
+        "governor": about.get("governor"),
+        "memory": memory and f"{memory / 2**30:.1f} GiB",
+        "operating system": known.get("os"),
         "kernel": known.get("kernel"),
         "virtual machine": {True: "yes", False: "no"}.get(known.get("virtualised")),
         "load average when the run began": ", ".join(f"{load:.2f}" for load in known.get("load_average", ())),
@@ -67,8 +69,8 @@ def settings(files: RunFiles) -> Section | None:
     batch = f"{framework['batch_size']}"
     facts = {
         "model": f"{model['name']} {model['version']} ({model['weights']} weights)",
-        "manifest": model["manifest_sha256"],
-        **{f"file {file['path']}": file["sha256"] for file in model["files"]},
+        "manifest (sha256)": model["manifest_sha256"],
+        **{f"{file['path']} (sha256)": file["sha256"] for file in model["files"]},
         "parameters": counted(model.get("parameters")),
         "multiply-adds of a sample": counted(model.get("multiply_adds")),
         "framework": " ".join(filter(None, (framework["name"], framework["version"]))),

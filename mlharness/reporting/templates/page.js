@@ -67,7 +67,8 @@ window.mlh = (() => {
   async function draw(figure) {
     const place = figure.querySelector(".plot");
     const spec = JSON.parse(figure.querySelector("script").textContent);
-    const options = { ast: true, actions: false, renderer: "svg", config, defaultStyle: false };
+    const options = { ast: true, actions: false, renderer: "svg", config, defaultStyle: false,
+                      tooltip: { disableDefaultStyle: true } };
     try {
       const { view } = await window.vegaEmbed(place, spec, options);
       figure.view = view;
