@@ -36,9 +36,10 @@ def command(host: str, port: int, token: bool, opened: bool | None, output: Outp
         from mlharness.serving.gate import make_gate
         from mlharness.serving.server import serve
     except ModuleNotFoundError as error:
-        if error.name not in _NEEDED:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _NEEDED:
             raise
-        raise UserError(f"mlh ui needs {error.name}, which is not installed", "pip install 'mlharness[ui]'") from error
+        raise UserError(f"mlh ui needs {missing}, which is not installed", "pip install 'mlharness[ui]'") from error
     listening = listen(host, port)
     gate = make_gate(listening, asked=token)
     url = listening.url(gate.token)

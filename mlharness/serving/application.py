@@ -64,7 +64,7 @@ class Application:
         except MlharnessError as error:
             return trouble(status_of(error), error.message, error.remedy)
         except HTTPException as error:
-            return trouble(error.code or 400, _MEANINGS.get(error.code, error.description or "This has no meaning."))
+            return trouble(error.code or 400, _MEANINGS.get(error.code or 0, error.description or ""))
         except Exception as error:  # noqa: BLE001  # what one page stumbles over must not take the others away
             self._failed(traceback.format_exc())
             return trouble(500, f"This is a bug in mlharness: {type(error).__name__}: {error}", _REPORT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-import waitress.server
+from waitress import create_server
 
 from mlharness.serving.application import Application
 from mlharness.serving.listening import Listening
@@ -28,7 +28,7 @@ def serve(application: Application, listening: Listening) -> None:
     """
     # what it says of itself is about busy threads and clients that went away: nothing that a user can mend
     logging.getLogger("waitress").addHandler(logging.NullHandler())
-    server = waitress.server.create_server(
+    server = create_server(
         application, sockets=[listening.socket], threads=THREADS, ident=None, log_socket_errors=False,
         asyncore_use_poll=True, **_LIMITS,
     )  # fmt: skip

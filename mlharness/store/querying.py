@@ -152,9 +152,10 @@ def values_of(store: Store, column: str) -> list[str]:
 
 
 def ids_beginning(store: Store, prefix: str, limit: int) -> list[str]:
-    """Run ids that begin so, the latest first."""
+    """Run ids that begin so: the one that is just that before all others, then the latest first."""
     begins = runs.c.run_id.startswith(clean(prefix), autoescape=True)
-    return _ids(store, select(runs.c.run_id).where(begins).order_by(*_LATEST).limit(limit))
+    first = [runs.c.run_id != clean(prefix)] if prefix else []
+    return _ids(store, select(runs.c.run_id).where(begins).order_by(*first, *_LATEST).limit(limit))
 
 
 def id_at(store: Store, place: int) -> str | None:

@@ -71,7 +71,7 @@ assert not frameworks, frameworks
 print(seen)
 """
 LIBRARIES = ("click", "filelock", "jsonschema", "mlperf_loadgen", "msgspec", "numpy", "packaging.requirements",
-             "platformdirs", "pluggy", "pooch", "psutil", "requests", "rich.live", "waitress.server", "werkzeug.test",
+             "platformdirs", "pluggy", "pooch", "psutil", "requests", "rich.live", "waitress", "werkzeug.test",
              "yaml")  # fmt: skip
 
 

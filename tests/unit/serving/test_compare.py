@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mlharness.reporting.comparison import comparison_page
 from mlharness.serving import views
 from mlharness.serving.comparing import MOST_SIDES
 from tests.unit.serving.conftest import OTHER, RUN, Asked, headline, words
@@ -28,9 +29,13 @@ def six(root: Path) -> list[str]:
 def comparison(ask: Asked, names: list[str], more: str = "") -> list[list[str]]:
     """The runs of each side."""
     seen: list[dict[str, Any]] = []
-    made = views.comparison_page
+
+    def look(document: dict[str, Any]) -> str:
+        seen.append(document)
+        return comparison_page(document)
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(views, "comparison_page", lambda document: seen.append(document) or made(document))
+        patch.setattr(views, "comparison_page", look)
         ask.text(f"/compare?{'&'.join(f'run={name}' for name in names)}{more}")
     return [group["runs"] for group in seen[0]["groups"]]
 
