@@ -20,9 +20,9 @@ from mlharness.serving.trouble import NoPageError, answered
 
 MOST_SIDES = 20
 WAYS = {
-    "repeated": "Runs of one plan on one host are one side",
-    "each": "Each run is a side",
-    "plan": "Each side has all runs of its plan",
+    "repeated": "Chosen runs of one plan together",
+    "each": "Each run by itself",
+    "plan": "All runs of those plans",
 }
 """How chosen runs become sides."""
 

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from mlharness.comparing.groups import PAIR, SERIES
 from mlharness.rundir import UNVERIFIED
 from mlharness.serving.frame import asset, page
 from mlharness.serving.questions import Question
 from mlharness.serving.shelf import Shelf
+from mlharness.serving.sweeps import sweep_link
 from mlharness.store.filtering import SCENARIOS, STATUSES, misspelt
 from mlharness.store.opening import Store
 from mlharness.store.querying import count_runs, list_runs, values_of
+from mlharness.sweeping.directory import LABELS as SWEEP_LABELS
 from mlharness.wording import measured, milliseconds, score, verdict
 
 NEEDED = (
@@ -110,7 +113,7 @@ def cells(row: Mapping[str, Any], question: Question) -> dict[str, Any]:
         "host": row["host"],
         "quality": row["quality"] or "",
         "grade": GRADES.get(row["quality"] or "", ""),
-        "labels": [(f"{key}={value}", label_link(key, value)) for key, value in row["labels"].items()],
+        "marks": list(marks(row["labels"])),
     }
 
 
@@ -119,6 +122,18 @@ def accuracy(row: Mapping[str, Any]) -> str:
     if row["accuracy"] is None:
         return ""
     return f"{row['accuracy_metric']} {score({'value': row['accuracy'], 'unit': row['accuracy_unit'] or ''})}"
+
+
+def marks(labels: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Of each label its text, all that it says, and where it leads; those that mlharness itself gives are in a word."""
+    own = {SERIES, PAIR}
+    if all(key in labels for key in SWEEP_LABELS):
+        own.update(SWEEP_LABELS)
+        yield "sweep", ", ".join(f"{key}={labels[key]}" for key in SWEEP_LABELS), sweep_link(labels["sweep"])
+    if SERIES in labels:
+        pair = f", pair {labels[PAIR]}" if PAIR in labels else ""
+        yield "series", f"{SERIES}={labels[SERIES]}{pair}", label_link(SERIES, labels[SERIES])
+    yield from ((f"{key}={value}",) * 2 + (label_link(key, value),) for key, value in labels.items() if key not in own)
 
 
 def run_link(run_id: str) -> str:

@@ -44,9 +44,14 @@ def find_sweep(store: Store, name: str) -> Path:
     return found
 
 
+def sweep_link(name: str) -> str:
+    """The address of a sweep's page."""
+    return f"/sweeps/{quote(name, safe='', errors='replace')}"
+
+
 def look_at(path: Path) -> Found:
     """What a list says of a sweep, also of a damaged one."""
-    link = f"/sweeps/{quote(path.name, safe='', errors='replace')}"
+    link = sweep_link(path.name)
     try:
         directory = open_sweep(path)
         left = len(directory.left())

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Select, and_, exists, func, or_, select
 
-from mlharness.store.index import of_this_host
+from mlharness.store.index import BATCH, of_this_host
 from mlharness.store.opening import Store
 from mlharness.store.reading import clean
 from mlharness.store.tables import INTERNAL, documents, labels, runs
@@ -121,13 +121,10 @@ def list_runs(
     """
     page = page or Page(limit)
     shown = [column for column in _SHOWN if not columns or column.name in columns]
-    chosen = page.of(select(runs.c.run_id, runs.c.root, runs.c.folder, *shown).where(*wanted.conditions()))
-    ids = page.of(select(runs.c.run_id).where(*wanted.conditions()))
-    everything = page == Page() and wanted == Filter()
-    of_them = select(labels) if everything else select(labels).where(labels.c.run_id.in_(ids.scalar_subquery()))
     with store.reading() as connection:
-        rows = connection.execute(chosen).all()
-        pairs = connection.execute(of_them.order_by(labels.c.run_id, labels.c.key)).all()
+        chosen = select(runs.c.run_id, runs.c.root, runs.c.folder, *shown).where(*wanted.conditions())
+        rows = connection.execute(page.of(chosen)).all()
+        pairs = connection.execute(_labels_of([row[0] for row in rows], wanted, page)).all()
     noted: dict[str, dict[str, str]] = {}
     for run_id, key, value in pairs:
         noted.setdefault(run_id, {})[key] = value
@@ -136,6 +133,18 @@ def list_runs(
         {**dict(zip(names, row[3:], strict=True)), "directory": f"{row[1]}/{row[2]}", "labels": noted.get(row[0], {})}
         for row in rows
     ]
+
+
+def _labels_of(run_ids: Sequence[str], wanted: Filter, page: Page) -> Select[Any]:
+    """The labels of these runs, which are all that were asked for."""
+    query = select(labels).order_by(labels.c.run_id, labels.c.key)
+    if page == Page() and wanted == Filter():
+        return query
+    if len(run_ids) <= BATCH:
+        return query.where(labels.c.run_id.in_(run_ids))
+    return query.where(
+        labels.c.run_id.in_(page.of(select(runs.c.run_id).where(*wanted.conditions())).scalar_subquery())
+    )
 
 
 def count_runs(store: Store, wanted: Filter) -> int:

@@ -73,9 +73,9 @@ def test_a_run_is_chosen_once(ask: Asked, six: list[str]) -> None:
 def test_the_other_ways_are_links(ask: Asked, six: list[str]) -> None:
     page = ask.text(f"/compare?run={six[0]}&run={six[3]}")
     link = f"/compare?run={six[0]}&amp;run={six[3]}"
-    assert f'href="{link}" aria-current="true">Runs of one plan on one host are one side' in page
-    assert f'href="{link}&amp;by=each">Each run is a side' in page
-    assert f'href="{link}&amp;by=plan">Each side has all runs of its plan' in page
+    assert f'href="{link}" aria-current="true">Chosen runs of one plan together' in page
+    assert f'href="{link}&amp;by=each">Each run by itself' in page
+    assert f'href="{link}&amp;by=plan">All runs of those plans' in page
 
 
 def test_an_unfair_pair_is_ranked_when_that_is_asked_for(ask: Asked, root: Path) -> None:

@@ -87,6 +87,15 @@ def test_a_label_leads_to_all_runs_that_have_it(ask: Asked, two: Path) -> None:
     assert rows(ask.text(unescape(re.findall(r'<a class="tag" href="([^"]*)"', page)[0]))) == [NAMES["old"]]
 
 
+def test_labels_that_mlharness_gives_are_in_a_word(ask: Asked, root: Path) -> None:
+    labels = {"sweep": "s", "cell": "c", "repetition": "2", "mlh.series": "abc", "mlh.pair": "7", "who": "ci"}
+    write_run(root, NAMES["old"], {"labels": labels})
+    page = ask.text("/")
+    assert "sweep series who=ci" in words(page)
+    assert '<a class="tag" href="/sweeps/s" title="sweep=s, cell=c, repetition=2">sweep</a>' in page
+    assert 'title="mlh.series=abc, pair 7">series</a>' in page
+
+
 def test_thousands_are_shown_by_the_hundred(ask: Asked, root: Path) -> None:
     for number in range(ROWS + 5):
         write_run(root, f"20260301T100000Z-tiny-Offline-{number:06x}")
