@@ -11,9 +11,6 @@ from markupsafe import Markup
 from mlharness.errors import UserError
 from mlharness.reporting.rendering import render, safe_json
 
-SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
-"""Of every document: the page carries a library of the same major version."""
-MAJOR = "5."
 MARK = '<figure class="chart"'
 """How ``templates/chart.html`` begins."""
 INSTALL = "Install it: pip install 'mlharness[plots]'"
@@ -23,14 +20,15 @@ def make_chart(spec: Mapping[str, Any], told: str, caption: str | Markup = "") -
     """The HTML of a chart.
 
     Args:
-        spec: a Vega-Lite document with its data. Colours, fonts and background are the page's. With
+        spec: a Vega-Lite document with its data. Colours, fonts and background are the page's, and so is the library:
+            a ``$schema`` is left out. With
             ``"width": "container"`` it is as wide as the page. Where it binds an interval selection to the scales
             (:func:`zoomable`), buttons zoom and reset it, as do the wheel (with Ctrl or Shift), dragging and a double
             click.
         told: what it shows, for those who cannot see it, plain text.
         caption: stands below it.
     """
-    shown = {key: value for key, value in spec.items() if key != "background"}
+    shown = {key: value for key, value in spec.items() if key not in ("$schema", "background")}
     return render("chart.html", json=safe_json(shown), told=told, caption=caption)
 
 
@@ -51,6 +49,4 @@ def library() -> str:
         import vl_convert
     except ImportError:
         raise UserError("a page with charts needs vl-convert-python, which is not installed", INSTALL) from None
-    versions = [version for version in vl_convert.get_vegalite_versions() if version.startswith(MAJOR)]
-    newest = max(versions, key=lambda version: int(version.split(".")[1]))
-    return "(() => {" + str(vl_convert.javascript_bundle(vl_version=newest)) + "\n})();"
+    return "(() => {" + str(vl_convert.javascript_bundle()) + "\n})();"

@@ -77,22 +77,37 @@ def decision(metric: Document) -> dict[str, str]:
 
 
 def groups(document: Document, letters: Mapping[str, str]) -> Section:
-    """What was compared."""
-    columns = (Column(""), Column("Runs called"), Column("Count", True), Column("Model"), Column("Framework"),
-               Column("Device"), Column("Scenario"), Column("Instances x threads"), Column("Batch", True),
-               Column("Data set"), Column("Host"), Column("Quality", told="How many runs have each grade"))  # fmt: skip
-    rows = []
-    for group in document["groups"]:
-        about = group["about"]
-        rows.append([
+    """What was compared: in a table what the groups differ in, below it what they have in common."""
+    every = [described(group) for group in document["groups"]]
+    common = [key for key in every[0] if len({one[key] for one in every}) == 1]
+    changing = [key for key in every[0] if key not in common]
+    columns = [Column(""), Column("Runs called"), Column("Count", True), *map(Column, changing),
+               Column("Quality", told="How many runs have each grade")]  # fmt: skip
+    rows = [
+        [
             letters.get(group["name"], "?"), group["name"], Cell(str(len(group["runs"])), len(group["runs"])),
-            about["model"], " ".join(filter(None, (about["framework"], about["framework_version"]))), about["device"],
-            f"{about['scenario']} ({about['rules']})", f"{about['instances']} x {about['threads']}",
-            Cell(str(about["batch_size"]), about["batch_size"]), about["dataset"], about["host"] or "",
-            ", ".join(f"{count} {grade}" for grade, count in group["grades"].items()),
-        ])  # fmt: skip
-    table = make_table(columns, rows)
-    return Section("Runs", table + render("list.html", lines=list(left_out(document["groups"]))))
+            *(one[key] for key in changing), ", ".join(f"{count} {grade}" for grade, count in group["grades"].items()),
+        ]
+        for group, one in zip(document["groups"], every, strict=True)
+    ]  # fmt: skip
+    facts = [(f"{key} of all", every[0][key]) for key in common if every[0][key]]
+    lines = render("list.html", lines=list(left_out(document["groups"])))
+    return Section("Runs", make_table(columns, rows) + lines + render("facts_list.html", facts=facts))
+
+
+def described(group: Document) -> dict[str, str]:
+    """What a group is of, in words."""
+    about = group["about"]
+    return {
+        "Model": about["model"] + (" (random weights)" if about["weights"] == "random" else ""),
+        "Framework": " ".join(filter(None, (about["framework"], about["framework_version"]))),
+        "Device": about["device"],
+        "Scenario": f"{about['scenario']} ({about['rules']})",
+        "Instances": f"{about['instances']} x {about['threads']} threads",
+        "Batch": str(about["batch_size"]),
+        "Data set": about["dataset"],
+        "Host": ", ".join(filter(None, (about["host"], about["cpu"]))),
+    }
 
 
 def pair(comparison: Document, letters: Mapping[str, str], groups: int) -> Iterator[Section]:

@@ -50,7 +50,7 @@ def changes(metrics: Sequence[tuple[str, Document]]) -> Spec:
         "mark": {"type": "point", "filled": True, "size": 90, "opacity": 1},
         "encoding": {"x": {"field": "percent", **x}, "y": y, "color": colour, "tooltip": told},
     }
-    return chart(height={"step": 30}, data={"values": rows}, layer=[zero, bar, point])
+    return chart(height=30 * len(rows), data={"values": rows}, layer=[zero, bar, point])
 
 
 def runs_of(metric: Document, a: str, b: str) -> Spec:
@@ -70,7 +70,7 @@ def runs_of(metric: Document, a: str, b: str) -> Spec:
             "x": {"field": "run", "type": "ordinal", "title": "run", "axis": {"labelAngle": 0}},
             "y": quantitative("value", unit, zero=False),
             "color": {"field": "side", "type": "nominal", "title": None, "sort": [a, b]},
-            "shape": {"field": "side", "type": "nominal", "title": None, "sort": [a, b]},
+            "shape": {"field": "side", "type": "nominal", "legend": None, "sort": [a, b]},
             "tooltip": [{"field": "side"}, {"field": "run"}, tooltip("value", ",.4f")],
         },
     )
@@ -93,7 +93,7 @@ def parts(rows: Sequence[Document]) -> Spec:
         "scale": {"domain": list(COLOURS), "range": list(COLOURS.values())},
     }  # fmt: skip
     return chart(
-        height={"step": 24},
+        height=24 * len(shown),
         data={"values": shown},
         mark={"type": "bar", "height": {"band": 0.65}},
         encoding={

@@ -106,7 +106,7 @@ def make_page(
     own = [library()] if drawn else []
     scripts = _once([*own, asset("page.js"), *(text for section in sections for text in section.scripts)])
     styles = _once([asset("page.css"), *(text for section in sections for text in section.styles)])
-    return render(
+    page = render(
         template,
         title=title,
         header=header,
@@ -116,6 +116,7 @@ def make_page(
         scripts=[Markup(text) for text in scripts],  # noqa: S704  # the project's own
         styles=[Markup(text) for text in styles],  # noqa: S704
     )
+    return str(page)  # the whole is text, to which nothing is added
 
 
 def policy(scripts: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from mlharness.trace.parquet import open_trace
 
 BINS = 60
+"""At most; few queries have fewer, twice the root of their number."""
 POINTS = 1500
 """As many queries are shown one by one; more are brought together in stretches of time."""
 STRETCHES = 300
@@ -53,7 +55,8 @@ def read_latencies(directory: Path, kind: str = "query") -> Latencies:
 
 def histogram_of(ms: Any) -> list[dict[str, Any]]:
     """Bins of equal width; their ends are the least and the largest latency."""
-    counts, edges = np.histogram(ms, bins=BINS if np.ptp(ms) > 0 else 1)
+    wanted = min(BINS, math.ceil(2 * math.sqrt(len(ms))))
+    counts, edges = np.histogram(ms, bins=wanted if np.ptp(ms) > 0 else 1)
     return [
         {"low": low, "high": high, "queries": count}
         for low, high, count in zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from mlharness.reporting.charts import SCHEMA, zoomable
+from mlharness.reporting.charts import zoomable
 from mlharness.telemetry import Sample
 
 Document = Mapping[str, Any]
@@ -26,7 +26,7 @@ SHARES = {
 
 def chart(**parts: Any) -> Spec:
     """A document that is as wide as the page."""
-    return {"$schema": SCHEMA, "width": "container", "autosize": {"type": "fit-x", "contains": "padding"}, **parts}
+    return {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}, **parts}
 
 
 def quantitative(field: str, title: str, **scale: Any) -> Spec:
@@ -46,7 +46,7 @@ def percentiles(latency_ns: Document) -> Spec:
         bar = {"type": "point", "filled": True, "size": 90, "opacity": 1}
     mean = {"data": {"values": [{"mean": latency_ns["mean"] / 1e6}]}}
     return chart(
-        height={"step": 26},
+        height=26 * len(rows),
         data={"values": rows},
         layer=[
             {"mark": bar, "encoding": {"x": x, "y": y, "tooltip": [{"field": "what"}, tooltip("ms", ",.4f")]}},
@@ -72,23 +72,24 @@ def histogram(bins: Sequence[Document], marks: Mapping[str, float]) -> Spec:
         "encoding": {
             "x": x,
             "x2": {"field": "high"},
-            "y": quantitative("queries", "queries"),
+            "y": {**quantitative("queries", "queries"), "axis": {"tickMinStep": 1, "format": "d"}},
             "tooltip": [tooltip("low", ",.4f"), tooltip("high", ",.4f"), tooltip("queries", ",d")],
         },
     }
-    named = {"data": {"values": [{"name": name, "ms": ms} for name, ms in marks.items()]}}
+    lines = [line for place, (name, ms) in enumerate(marks.items()) for line in named_line(name, ms, place)]
+    return chart(height=220, data={"values": list(bins)}, layer=[bar, *lines])
+
+
+def named_line(name: str, ms: float, place: int) -> list[Spec]:
+    """A dashed line at a latency with its name; each name stands a line below the one before."""
+    found = {"data": {"values": [{"name": name, "ms": ms}]}}
     at = {"field": "ms", "type": "quantitative"}
-    rule = {
-        **named,
-        "mark": {"type": "rule", "strokeDash": [4, 3], "clip": True},
-        "encoding": {"x": at, "tooltip": [{"field": "name"}, tooltip("ms", ",.4f")]},
-    }
-    words = {
-        **named,
-        "mark": {"type": "text", "align": "left", "dx": 4, "y": 6, "clip": True},
-        "encoding": {"x": at, "text": {"field": "name"}},
-    }
-    return chart(height=220, data={"values": list(bins)}, layer=[bar, rule, words])
+    told = [{"field": "name"}, tooltip("ms", ",.4f")]
+    text = {"type": "text", "align": "left", "dx": 4, "y": 6 + 13 * place, "clip": True}
+    return [
+        {**found, "mark": {"type": "rule", "strokeDash": [4, 3], "clip": True}, "encoding": {"x": at, "tooltip": told}},
+        {**found, "mark": text, "encoding": {"x": at, "text": {"field": "name"}}},
+    ]
 
 
 def latency_over_time(points: Sequence[Document]) -> Spec:
@@ -150,7 +151,11 @@ def host_over_time(samples: Sequence[Sample], stretches: Sequence[Document]) -> 
         "encoding": {
             "x": quantitative("s", "seconds from the run's start", zero=False),
             "y": quantitative("percent", "%", zero=True),
-            "color": {"field": "lost to", "type": "nominal", "legend": {"orient": "bottom", "title": None}},
+            "color": {
+                "field": "lost to",
+                "type": "nominal",
+                "legend": {"orient": "bottom", "title": None, "labelLimit": 0},
+            },
             "tooltip": [{"field": "lost to"}, {"field": "phase"}, tooltip("s", ".2f"), tooltip("percent", ".2f")],
         },
     }

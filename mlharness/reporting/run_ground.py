@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mlharness.reporting.command import command_of
+from mlharness.reporting.command import lines_of
 from mlharness.reporting.files import Document, RunFiles
 from mlharness.reporting.page import Cell, Column, Section, make_table
 from mlharness.reporting.rendering import render
@@ -19,7 +19,7 @@ def reproduction(files: RunFiles) -> Section:
     result = files.result or {}
     ran = result.get("framework", {})
     version = f"{ran['name']} {ran['version']}" if ran.get("version") else ""
-    command = command_of(files.plan) if files.plan else ""
+    command = lines_of(files.plan) if files.plan else ""
     identity = {
         "run": files.run_id,
         "directory": str(files.directory),
@@ -42,6 +42,7 @@ def system(files: RunFiles) -> Section | None:
     cpu = known.get("cpu")
     about: Document = cpu if isinstance(cpu, Mapping) else {"model": cpu}  # a result has the model alone
     cores, memory = about.get("usable_cores", known.get("usable_cores")), known.get("memory_bytes")
+    virtual = known.get("virtualised")
     facts: dict[str, Any] = {
         "host": known.get("host"),
         "processor": about.get("model"),
@@ -51,7 +52,7 @@ def system(files: RunFiles) -> Section | None:
         "memory": memory and f"{memory / 2**30:.1f} GiB",
         "operating system": known.get("os"),
         "kernel": known.get("kernel"),
-        "virtual machine": {True: "yes", False: "no"}.get(known.get("virtualised")),
+        "virtual machine": None if virtual is None else "yes" if virtual else "no",
         "load average when the run began": ", ".join(f"{load:.2f}" for load in known.get("load_average", ())),
         "Python": known.get("python"),
     }

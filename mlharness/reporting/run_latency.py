@@ -8,7 +8,7 @@ from mlharness.errors import UserError
 from mlharness.reporting import run_charts
 from mlharness.reporting.charts import make_chart
 from mlharness.reporting.files import Document, RunFiles
-from mlharness.reporting.page import Cell, Column, Section, make_table
+from mlharness.reporting.page import Section
 from mlharness.reporting.queries import Latencies, read_latencies
 from mlharness.reporting.rendering import render
 from mlharness.wording import milliseconds
@@ -29,13 +29,12 @@ def latencies(files: RunFiles) -> Section | None:
 
 def measured_latencies(found: Document, queries: int) -> Markup:
     """Of all queries of the measured run."""
-    chart = make_chart(
+    return make_chart(
         run_charts.percentiles(found),
         f"half of the queries took up to {milliseconds(found['p50'])}, the longest {milliseconds(found['max'])}",
-        f"All {queries:,} queries of the measured run, by LoadGen's clock. Dashed: the mean.",
+        f"All {queries:,} queries of the measured run, by LoadGen's clock. Dashed: the mean, "
+        f"{milliseconds(found['mean'])}.",
     )
-    columns = [Column(name, True) for name in found]
-    return chart + make_table(columns, [[Cell(milliseconds(value), value) for value in found.values()]])
 
 
 def traced_latencies(files: RunFiles, result: Document) -> Markup:

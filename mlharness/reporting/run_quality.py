@@ -13,6 +13,7 @@ from mlharness.reporting.files import Document, RunFiles
 from mlharness.reporting.page import Cell, Column, Section, make_table
 from mlharness.reporting.rendering import render
 from mlharness.telemetry import Sample
+from mlharness.wording import milliseconds
 
 TEST = "measure"
 """The phase of a runner in which LoadGen's test goes on."""
@@ -53,17 +54,30 @@ def disturbances(files: RunFiles) -> Section | None:
         return None
     columns = (Column("From", True), Column("To", True), Column("What disturbed"))
     stretches = (result["quality"] or {}).get("stretches", ())
-    rows = [
+    rows: list[list[Cell | str]] = [
         [Cell(f"{one['start_s']:.1f} s", one["start_s"]), Cell(f"{one['end_s']:.1f} s", one["end_s"]),
          "; ".join(one["reasons"])]
         for one in stretches
     ]  # fmt: skip
+    unit = "sample" if result["scenario"] == "Offline" else "query"
     html = render(
         "run/quality.html",
         quality=result["quality"],
         stretches=make_table(columns, rows, "Contaminated stretches, in seconds from the run's start") if rows else "",
-        harness=result["harness"],
-        unit="sample" if result["scenario"] == "Offline" else "query",
+        costs=costs(result["harness"], unit),
         instances=result["framework"]["instances"],
     )
     return Section("Quality and cost", html)
+
+
+def costs(harness: Document, unit: str) -> list[tuple[str, str]]:
+    """What a query (Offline: a sample) took of mlharness, beside the model; nothing where no query was timed."""
+    if harness["us_per_query"] is None:
+        return []
+    words = {
+        "us_per_query": f"mlharness, a {unit}, with LoadGen's completion call",
+        "predict_us_per_query": "predict",
+        "postprocess_us_per_query": "postprocessing",
+        "null_floor_us": "null floor: a query without a model",
+    }
+    return [(text, milliseconds(1000 * harness[key])) for key, text in words.items() if harness[key] is not None]

@@ -9,13 +9,14 @@ from mlharness.reporting.charts import make_chart
 from mlharness.reporting.files import Document, RunFiles
 from mlharness.reporting.page import Cell, Column, Section, make_table
 from mlharness.reporting.rendering import render
-from mlharness.wording import FIGURES, measured, milliseconds, score
+from mlharness.wording import FIGURES, digits, measured, milliseconds, score
 
 
 def outcome(files: RunFiles) -> Section:
     """Verdict and validity: why a run is not valid, what to change, and what a reader must know."""
     result = files.result or {}
     advice = dict.fromkeys(found["text"] for found in result.get("advice", ()))
+    quality = result.get("quality")
     html = render(
         "run/outcome.html",
         status=files.status,
@@ -23,6 +24,7 @@ def outcome(files: RunFiles) -> Section:
         unverified=result.get("unverified"),
         reasons=result.get("invalid_reasons", ()),
         advice=list(advice),
+        quality=quality if quality and quality["grade"] in ("C", "D") else None,
         warnings=[*result.get("warnings", ()), *files.troubles],
         log=files.log_end if files.status in ("failed", "interrupted", "incomplete") else "",
     )
@@ -68,7 +70,8 @@ def accuracy(files: RunFiles) -> Section | None:
         return None
     told = f"{found['metric']} is {score(found)}"
     chart = make_chart(run_charts.score_interval(found), told) if found["interval"] else Markup("")
-    return Section("Accuracy", render("run/accuracy.html", found=found, score=score(found)) + chart)
+    interval = [f"{bound:.{digits(found)}f}" for bound in found["interval"] or ()]
+    return Section("Accuracy", render("run/accuracy.html", found=found, score=score(found), interval=interval) + chart)
 
 
 def search(files: RunFiles) -> Section | None:

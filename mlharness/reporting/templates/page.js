@@ -30,6 +30,7 @@ window.mlh = (() => {
   }
 
   function sortable(table) {
+    if (table.tBodies[0].rows.length < 2) return;
     for (const heading of table.tHead.rows[0].cells) {
       if (heading.querySelector("button") || heading.textContent.trim() === "") continue;
       const button = document.createElement("button");
@@ -55,7 +56,9 @@ window.mlh = (() => {
     view: { stroke: "transparent" },
     axis: { ...words, titleFontWeight: 500, gridColor: "var(--line)", domainColor: "var(--line)",
             tickColor: "var(--line)", titlePadding: 10 },
-    legend: { ...words, titleFontWeight: 500, symbolStrokeWidth: 2 },
+    axisX: { labelFlush: false, labelOverlap: "greedy" },
+    legend: { ...words, titleFontWeight: 500, symbolStrokeWidth: 2,
+              symbolBaseFillColor: "var(--muted)" },
     header: { ...words, labelFontSize: 12, labelColor: "var(--text)" },
     title: { color: "var(--text)", subtitleColor: "var(--muted)", fontWeight: 600, fontSize: 14, anchor: "start" },
     range: { category: palette },

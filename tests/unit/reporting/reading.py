@@ -63,7 +63,7 @@ class Read(HTMLParser):
     @property
     def charts(self) -> list[Any]:
         """The Vega-Lite documents."""
-        return [found for found in self.data if isinstance(found, dict) and "$schema" in found]
+        return [found for found in self.data if isinstance(found, dict) and {"mark", "layer", "facet"} & set(found)]
 
     @property
     def titles(self) -> list[str]:

@@ -8,15 +8,11 @@ import pytest
 
 from mlharness.comparing.comparison import compare_groups
 from mlharness.comparing.groups import Group
-from mlharness.reporting import page as module
 from mlharness.reporting.comparison import comparison_page
 from tests.unit.comparing.making import SCORE, a_group, in_pairs, noisy
 from tests.unit.reporting.reading import HOSTILE, Read, read
 
-
-@pytest.fixture(autouse=True)
-def _no_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "library", lambda: "window.vegaEmbed = null;")
+pytestmark = pytest.mark.usefixtures("no_library")
 
 
 def page_of(*groups: Group, anyway: bool = False, change: Any = lambda document: None) -> Read:
@@ -36,9 +32,8 @@ def test_a_difference_with_its_interval(tmp_path: Any) -> None:
     first = changes["data"]["values"][0]
     assert first["percent"] == pytest.approx(100 * (comparison["metrics"][0]["ratio"] - 1))
     assert first["low"] < first["percent"] < first["high"]
-    assert [row["value"] for row in runs["data"]["values"]] == [
-        value / 1e6 for side in ("a", "b") for value in comparison["metrics"][0][side]["values"]
-    ]
+    values = [value for side in ("a", "b") for value in comparison["metrics"][0][side]["values"]]
+    assert [1e6 * row["value"] for row in runs["data"]["values"]] == pytest.approx(values)
     _, *rows = page.rows[page.rows.index(["Metric", "A", "B", "Change", "Interval", "Could have seen", "Verdict"]) :]
     assert len(rows) == len(comparison["metrics"])
     assert rows[0][-1] == "slower"

@@ -25,7 +25,7 @@ def test_few_queries_are_shown_one_by_one(tmp_path: Path) -> None:
     assert found.points[0] == {"query": 0, "s": 0.0, "ms": QUERY_MS}
     assert found.points[7]["ms"] == QUERY_MS + 2
     assert found.points[8]["s"] == pytest.approx((8 * QUERY_MS + 2) / 1e3)
-    assert len(found.bins) == BINS
+    assert len(found.bins) == 9  # twice the root of 20
     assert [found.bins[place]["queries"] for place in (0, -1)] == [19, 1]
     assert (found.bins[0]["low"], found.bins[-1]["high"]) == (QUERY_MS, pytest.approx(QUERY_MS + 2))
     assert found.marks["p50"] == found.marks["p90"] == QUERY_MS
@@ -37,6 +37,7 @@ def test_many_queries_are_brought_together(tmp_path: Path) -> None:
         make_run(tmp_path, queries=queries, delays={1234: Delay(predict=9_000_000)}, levels=("application",))
     )
     assert found.count == sum(one["queries"] for one in found.bins) == queries
+    assert len(found.bins) == BINS
     assert 0 < len(found.points) <= STRETCHES
     assert max(point["largest"] for point in found.points) == pytest.approx(QUERY_MS + 9)
     assert {point["median"] for point in found.points} == {QUERY_MS}

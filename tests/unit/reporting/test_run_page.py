@@ -11,7 +11,6 @@ import pytest
 
 from mlharness import telemetry
 from mlharness.errors import UserError
-from mlharness.reporting.charts import library
 from mlharness.reporting.page import Section
 from mlharness.reporting.rendering import render
 from mlharness.reporting.run import run_page
@@ -31,15 +30,7 @@ SCORE = {"value": 91.5, "unit": "%", "n": 200, "interval": [87.0, 95.0], "detail
 Change = Callable[[dict[str, Any]], None]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _no_library() -> Any:
-    """A library of a few letters: what is read here is what the project writes."""
-    from mlharness.reporting import page
-
-    kept, page.library = page.library, lambda: "window.vegaEmbed = null;"  # type: ignore[assignment]  # it is cached
-    yield
-    page.library = kept
-    assert library is kept
+pytestmark = pytest.mark.usefixtures("no_library")
 
 
 def write(folder: Path, change: Change = lambda result: None, name: str = NAME, **findings: Any) -> Path:
@@ -72,7 +63,7 @@ def test_a_valid_run_has_its_figure_its_percentiles_and_what_it_stands_on(tmp_pa
         "environment",
     ]
     for words in ("VALID (quick)", "null 1.2", "2.5 us", "90th percentile latency (early stopping)", "CPU One",
-                  "8.0 GiB", "25,557,032", "mlh bench /m/tiny.yaml --framework null"):  # fmt: skip
+                  "8.0 GiB", "25,557,032", "mlh bench /m/tiny.yaml \\\n    --framework null"):  # fmt: skip
         assert words in page.text, words
     [percentiles] = page.charts
     assert [row["ms"] for row in percentiles["data"]["values"]] == [0.002] * 8
@@ -80,8 +71,10 @@ def test_a_valid_run_has_its_figure_its_percentiles_and_what_it_stands_on(tmp_pa
 
 
 def test_an_invalid_run_says_why_and_what_to_change(tmp_path: Path) -> None:
-    log = {"result_validity": "INVALID", "result_min_queries_met": False, "effective_min_query_count": 300,
-           "effective_scenario": "SingleStream", "result_qps_with_loadgen_overhead": 10.0}  # fmt: skip
+    log: dict[str, Any] = {
+        "result_validity": "INVALID", "result_min_queries_met": False, "effective_min_query_count": 300,
+        "effective_scenario": "SingleStream", "result_qps_with_loadgen_overhead": 10.0,
+    }  # fmt: skip
     directory = tmp_path / "runs"
     directory.mkdir()
     page = page_of(write(directory, performance=a_measured(directory, **log)))
@@ -204,7 +197,7 @@ def test_damaged_telemetry_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("value", "verdict"), [(91.5, "met"), (80.0, "not met")])
 def test_accuracy_with_interval_and_target(tmp_path: Path, value: float, verdict: str) -> None:
     page = page_of(write(tmp_path, score={**SCORE, "value": value}))
-    for words in (f"{value:.2f} %", "87 to 95", "90", verdict, "97.5"):
+    for words in (f"{value:.2f} %", "87.00 to 95.00", "90", verdict, "97.5"):
         assert words in page.text, words
     chart = page.charts[-1]
     assert chart["data"]["values"] == [{"low": 87.0, "high": 95.0, "value": value}]
