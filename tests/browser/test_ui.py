@@ -85,7 +85,7 @@ def test_filter_choose_compare_and_open_a_report(browser: Browser, served: Serve
         assert shown.drawn() > 0
         assert "NOT ENOUGH DATA" in page.locator("main").inner_text().upper()
 
-        page.get_by_role("link", name="Runs", exact=True).click()
+        page.locator("nav.bar").get_by_role("link", name="Runs").click()
         page.locator("tbody .model a").first.click()
         page.wait_for_url(f"**/runs/{RUNS[4]}")
         assert page.locator("h1").inner_text() == "tiny"
