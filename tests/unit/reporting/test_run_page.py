@@ -167,7 +167,7 @@ def test_whatever_a_run_is_called_it_is_text(tmp_path: Path) -> None:
 def test_throughput_and_host_over_time_with_contaminated_stretches(tmp_path: Path) -> None:
     stretch = {"start_s": 4.0, "end_s": 5.0, "reasons": ["other processes took 40 %"]}
     quality = {"grade": "C", "reasons": ["1.0 s of 4.0 s were contaminated"], "stretches": [stretch], "samples": 4}
-    directory = write(tmp_path, lambda result: result.update(quality=quality))
+    directory = write(tmp_path, lambda result: result.update(quality=quality, duration_s=3.9))
     samples = [Sample("load", 0.0, 1.0, 0.0, 0.0), Sample("measure", 1.0, 2.0, 0.0, 0.0, samples_s=1.0),
                Sample("floor", 2.0, 3.0, 0.0, 0.0)]  # fmt: skip
     samples += [Sample("measure", float(n), n + 1.0, 0.1 * n, 0.0, samples_s=100.0 + n) for n in range(3, 6)]
