@@ -42,7 +42,7 @@ class Asked:
 
 def words(page: str) -> str:
     """What is to be read on a page."""
-    body = re.sub(r"(?s)<(style|script)\b.*?</\1>", "", page.partition("<body>")[2])
+    body = re.sub(r"(?s)<(style|script)\b.*?</\1>", "", page).partition("<body")[2].partition(">")[2]
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", body)).split())
 
 
