@@ -79,7 +79,7 @@ def coverage(session: nox.Session) -> None:
 
 def install_kernel(session: nox.Session) -> None:
     """The kernel with all that its tests need."""
-    session.install(".[exports,plots,postgresql]", *map(folder, REFERENCE_PLUGINS), *tools("test", "browser"))
+    session.install(".[exports,postgresql,ui]", *map(folder, REFERENCE_PLUGINS), *tools("test", "browser"))
 
 
 def run_tests(session: nox.Session, *pytest: str) -> None:
@@ -113,8 +113,8 @@ def give_back(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """mypy --strict on all Python of the project."""
-    # tests of pages and of docs need theirs
-    session.install(".", *map(folder, REFERENCE_PLUGINS), *tools("test", "browser", "types", "docs"))
+    # tests of pages and of docs need theirs, and the server's libraries are typed
+    session.install(".[ui]", *map(folder, REFERENCE_PLUGINS), *tools("test", "browser", "types", "docs"))
     # without the frameworks, gigabytes at which mypy would not look
     session.install("--no-deps", *(folder(plugin) for plugin in PLUGINS if plugin not in REFERENCE_PLUGINS))
     session.run("mypy", "mlharness", "tests", "noxfile.py")
@@ -135,7 +135,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Generated passages are fresh, and examples work. ``nox -s docs -- --write`` mends the former."""
-    session.install(".[plots]", *map(folder, REFERENCE_PLUGINS), *tools("test", "docs"))
+    session.install(".[ui]", *map(folder, REFERENCE_PLUGINS), *tools("test", "docs"))
     pages = ["README.md", *sorted(str(page.relative_to(ROOT)) for page in ROOT.glob("docs/**/*.md"))]
     if "--write" in session.posargs:
         session.run("python", "-m", "cogapp", "-r", "-I", "docs", *pages)
@@ -222,7 +222,7 @@ def fuzz(session: nox.Session) -> None:
 def dev(session: nox.Session) -> None:
     """Make ``.venv`` with the kernel and all plugins editable, and every tool."""
     session.run(sys.executable, "-m", "venv", ".venv", external=True)
-    editable = [word for source in (".[plots,postgresql]", *map(folder, PLUGINS)) for word in ("--editable", source)]
+    editable = [word for source in (".[postgresql,ui]", *map(folder, PLUGINS)) for word in ("--editable", source)]
     pip = (".venv/bin/python", "-m", "pip", "install")
     session.run(*pip, *editable, *tools("test", "browser", "types", "lint", "docs", "wheel"), external=True)
     session.log("Activate it with: source .venv/bin/activate")

@@ -20,12 +20,12 @@ from mlharness.cli.options import (
     framework_option,
     model_argument,
     output_options,
-    split_label,
 )
 from mlharness.cli.output import Output
 from mlharness.cli.summaries import Found, Made, summarised, summary_option
 from mlharness.errors import UserError
 from mlharness.plan import MODES, RULES, SCENARIOS
+from mlharness.store.filtering import split_label
 
 if TYPE_CHECKING:
     from mlharness.choices import Choices

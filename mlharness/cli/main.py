@@ -40,6 +40,7 @@ COMMANDS: dict[str, str] = {
     "sweep": "Measure many models on many systems.",
     "trace": "Export the trace of a run.",
     "trust": "List or withdraw the trust given to manifests' Python.",
+    "ui": "Show runs in a browser.",
     "validate": "Check manifests without running anything.",
     "verify": "Compare a model's outputs on several frameworks.",
 }

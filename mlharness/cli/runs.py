@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlharness.cli.exits import ProblemsError
-from mlharness.cli.options import output_options, split_label
+from mlharness.cli.options import output_options
 from mlharness.cli.output import Output
-from mlharness.cli.run_filters import filter_options, make_filter, misspelt
+from mlharness.cli.run_filters import filter_options
 from mlharness.cli.run_names import complete_runs, known_runs, run_argument
 from mlharness.cli.summaries import Made, summarised, summary_option
 from mlharness.cli.usage import SpellingGroup
 from mlharness.errors import UserError
+from mlharness.store.filtering import make_filter, misspelt, split_label
 
 if TYPE_CHECKING:
     from mlharness.runs import Run

@@ -50,7 +50,9 @@ def changes(metrics: Sequence[tuple[str, Document]]) -> Spec:
         "mark": {"type": "point", "filled": True, "size": 90, "opacity": 1},
         "encoding": {"x": {"field": "percent", **x}, "y": y, "color": colour, "tooltip": told},
     }
-    return chart(height=30 * len(rows), data={"values": rows}, layer=[zero, bar, point])
+    # without a single interval the bars would have no extent, of which the library complains
+    bars = [bar] if any(metric["interval"] for _, metric in metrics) else []
+    return chart(height=30 * len(rows), data={"values": rows}, layer=[zero, *bars, point])
 
 
 def runs_of(metric: Document, a: str, b: str) -> Spec:

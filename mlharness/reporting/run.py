@@ -30,7 +30,11 @@ def run_page(directory: Path, more: Sequence[Section] = ()) -> str:
         UserError: it is no run directory, its result is damaged or from a newer mlharness, or the extra ``plots``,
             which draws charts, is not installed.
     """
-    files = read_files(directory)
+    return page_of(read_files(directory), more)
+
+
+def page_of(files: RunFiles, more: Sequence[Section] = ()) -> str:
+    """The page of a run of which so much is known. Raises UserError when the extra ``plots`` is not installed."""
     return make_page(f"{name_of(files)}: {files.status}", [*sections(files, more)], header=header(files), kind="run")
 
 
