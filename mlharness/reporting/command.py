@@ -18,6 +18,17 @@ def command_of(plan: Document) -> str:
     return shlex.join(["mlh", "bench", *words_of(plan)])
 
 
+def lines_of(plan: Document) -> str:
+    """The same with a line for each option, as a shell takes it, too."""
+    lines = ["mlh bench"]
+    for word in words_of(plan):
+        if word.startswith("--"):
+            lines.append(f"    {word}")
+        else:
+            lines[-1] += f" {shlex.quote(word)}"
+    return " \\\n".join(lines)
+
+
 def words_of(plan: Document) -> Iterator[str]:
     """Its arguments."""
     framework, test, host = plan["framework"], plan["test"], plan["host"]

@@ -25,11 +25,11 @@ def over_time(files: RunFiles) -> Section | None:
     """Throughput and the host over time; None for a run so short that there is no course."""
     result = files.result or {}
     stretches = (result.get("quality") or {}).get("stretches", ())
-    tested = graded(files.samples, stretches) if result.get("metric") else []
+    found = tested(files.samples, result["duration_s"]) if result.get("metric") else []
     parts = Markup("")
-    if sum(sample.samples_s is not None for sample in tested) >= LEAST:
+    if sum(sample.samples_s is not None for sample in found) >= LEAST:
         parts += make_chart(
-            run_charts.throughput_over_time(tested, stretches), "samples a second over the time of the test",
+            run_charts.throughput_over_time(found, stretches), "samples a second over the time of the test",
             "Samples that were completed in each second of the test, as the parent process counted them.",
         )  # fmt: skip
     host = run_charts.host_over_time(files.samples, stretches) if len(files.samples) >= LEAST else None
@@ -40,11 +40,14 @@ def over_time(files: RunFiles) -> Section | None:
     return Section("Over time", parts) if parts else None
 
 
-def graded(samples: Sequence[Sample], stretches: Sequence[Document]) -> list[Sample]:
-    """The samples of the performance test: the last phase ``measure`` before the accuracy test, of which no second
-    tells; so, of all of them, the longest."""
+def tested(samples: Sequence[Sample], duration_s: float) -> list[Sample]:
+    """The samples of the performance test: of the runs of LoadGen that there were, the one that lasted as long."""
     phases = [list(group) for name, group in groupby(samples, lambda sample: sample.phase) if name == TEST]
-    return max(phases, key=len, default=[])
+
+    def apart(phase: list[Sample]) -> float:
+        return abs(phase[-1].end_s - phase[0].start_s - duration_s)
+
+    return min(reversed(phases), key=apart, default=[])
 
 
 def disturbances(files: RunFiles) -> Section | None:
@@ -54,7 +57,7 @@ def disturbances(files: RunFiles) -> Section | None:
         return None
     columns = (Column("From", True), Column("To", True), Column("What disturbed"))
     stretches = (result["quality"] or {}).get("stretches", ())
-    rows = [
+    rows: list[list[Cell | str]] = [
         [Cell(f"{one['start_s']:.1f} s", one["start_s"]), Cell(f"{one['end_s']:.1f} s", one["end_s"]),
          "; ".join(one["reasons"])]
         for one in stretches

@@ -9,7 +9,7 @@ from mlharness.reporting.charts import make_chart
 from mlharness.reporting.files import Document, RunFiles
 from mlharness.reporting.page import Cell, Column, Section, make_table
 from mlharness.reporting.rendering import render
-from mlharness.wording import FIGURES, measured, milliseconds, score
+from mlharness.wording import FIGURES, digits, measured, milliseconds, score
 
 
 def outcome(files: RunFiles) -> Section:
@@ -70,7 +70,8 @@ def accuracy(files: RunFiles) -> Section | None:
         return None
     told = f"{found['metric']} is {score(found)}"
     chart = make_chart(run_charts.score_interval(found), told) if found["interval"] else Markup("")
-    return Section("Accuracy", render("run/accuracy.html", found=found, score=score(found)) + chart)
+    interval = [f"{bound:.{digits(found)}f}" for bound in found["interval"] or ()]
+    return Section("Accuracy", render("run/accuracy.html", found=found, score=score(found), interval=interval) + chart)
 
 
 def search(files: RunFiles) -> Section | None:

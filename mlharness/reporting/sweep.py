@@ -73,9 +73,9 @@ def rows_of(table: Row) -> Section:
         Column("Parameters", True),
         Column("Network", told=f"{OTHER_NETWORK}: not the network of the model's first row"),
     ]
-    cells = [
+    cells: list[list[Cell | str]] = [
         [
-            Cell(row["model"], kind="differs" if row["differs"] else ""),
+            model_of(row),
             framework(row),
             *(Cell("" if row[key] is None else str(row[key]), row[key]) for _, key in changing),
             Cell(status(row), kind=TONES.get(row["status"], "bad")),
@@ -90,9 +90,18 @@ def rows_of(table: Row) -> Section:
     ]  # fmt: skip
     filled = [place for place in range(len(columns)) if any(_text(line[place]) for line in cells)]
     shown = make_table(
-        [columns[place] for place in filled], [[line[place] for place in filled] for line in cells], kind="sweep"
+        [columns[place] for place in filled], [[line[place] for place in filled] for line in cells], kind="sweep whole"
     )
     return Section("Table", shown)
+
+
+def model_of(row: Row) -> Cell:
+    """The model, marked when it is another network under the same name."""
+    return (
+        Cell(f"{row['model']} {OTHER_NETWORK}", title=row["differs"], kind="differs")
+        if row["differs"]
+        else Cell(row["model"])
+    )
 
 
 def _text(cell: Cell | str) -> str:

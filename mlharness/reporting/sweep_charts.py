@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlharness.reporting.charts import zoomable
@@ -34,9 +34,29 @@ def chart_of(table: Mapping[str, Any], name: str, scenario: str) -> tuple[Spec, 
         return {**keep, "facet": panels, "columns": PANELS, "spec": found["spec"]}, told
     spec = {**found["spec"], "data": found["data"]}
     if name == "accuracy":
-        spec["layer"][1]["params"] = [zoomable("x", "y")]
-        for layer in spec["layer"]:
-            layer["mark"] = {**layer["mark"], "clip": True}
+        make_room(spec)
     if name == "accuracy" or len(found["data"]["values"]) <= MOST_BARS:
         spec |= {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
     return spec, told
+
+
+def make_room(spec: Spec) -> None:
+    """Let accuracy against latency zoom; only the fastest point of a model has its name, for which there is room."""
+    spec["layer"][1]["params"] = [zoomable("x", "y")]
+    for layer in spec["layer"]:
+        layer["mark"] = {**layer["mark"], "clip": True}
+    fastest = {"op": "row_number", "as": "place"}
+    spec["layer"][2]["transform"] = [
+        {"window": [fastest], "groupby": ["model"], "sort": [{"field": "p90_ms"}]},
+        {"filter": "datum.place === 1"},
+    ]
+    for channel, field, right in (("x", "p90_ms", 0.2), ("y", "accuracy", 0.1)):
+        values = [point[field] for point in spec["data"]["values"]]
+        spec["encoding"][channel]["scale"] = {"domain": around(values, right), "nice": False}
+
+
+def around(values: Sequence[float], above: float) -> list[float]:
+    """A domain that holds the values, with room below them and, as a share of their span, above; never below 0."""
+    low, high = min(values), max(values)
+    span = (high - low) or abs(high) or 1.0
+    return [max(0.0, low - 0.1 * span) if low >= 0 else low - 0.1 * span, high + above * span]

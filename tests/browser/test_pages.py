@@ -49,10 +49,14 @@ def test_a_comparison_and_a_sweep_open_from_disk(show: Show, tmp_path: Path, beg
 def test_tables_sort_by_pointer_and_by_keyboard(show: Show, run_report: Path) -> None:
     shown = show(run_report)
     table = shown.page.locator("table", has_text="Queries a second")
-    rates = lambda: [cell.split()[0] for cell in table.locator("tbody td:nth-child(3)").all_inner_texts()]  # noqa: E731
-    ways = lambda: table.locator("thead th[aria-sort]").evaluate_all(  # noqa: E731
-        "cells => cells.map(cell => cell.getAttribute('aria-sort'))"
-    )
+
+    def rates() -> list[str]:
+        return [cell.split()[0] for cell in table.locator("tbody td:nth-child(3)").all_inner_texts()]
+
+    def ways() -> Any:
+        read = "cells => cells.map(cell => cell.getAttribute('aria-sort'))"
+        return table.locator("thead th[aria-sort]").evaluate_all(read)
+
     assert (rates(), ways()) == (["51", "52", "53", "54", "55"], [])
     heading = table.get_by_role("button", name="Queries a second")
     heading.click()
@@ -71,7 +75,10 @@ def test_charts_zoom_by_button_and_by_wheel(show: Show, run_report: Path) -> Non
     shown = show(run_report)
     shown.drawn()
     figure = shown.page.locator("figure.chart", has=shown.page.get_by_role("button", name="Zoom in")).first
-    domain = lambda: figure.evaluate("figure => figure.view.scale('x').domain()")  # noqa: E731
+
+    def domain() -> Any:
+        return figure.evaluate("figure => figure.view.scale('x').domain()")
+
     whole = domain()
     figure.get_by_role("button", name="Zoom in").click()
     near = domain()

@@ -97,7 +97,12 @@ def test_what_is_neither_is_an_error(mlh: Mlh, directory: Path) -> None:
 
 def test_it_is_opened_when_that_is_wanted(mlh: Mlh, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
-    monkeypatch.setattr(click, "launch", lambda url: opened.append(url) or len(opened) - 1)
+
+    def launch(url: str) -> int:
+        opened.append(url)
+        return len(opened) - 1
+
+    monkeypatch.setattr(click, "launch", launch)
     assert mlh("report", "@last", "--open").err == ""
     assert opened == [(directory / "report.html").as_uri()]
     assert "No browser could be started" in mlh("report", "@last", "--open").err

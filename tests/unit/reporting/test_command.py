@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mlharness.reporting.command import command_of, name_of, written
+from mlharness.reporting.command import command_of, lines_of, name_of, written
 from tests.unit.runner.making import a_plan
 
 
@@ -36,6 +36,14 @@ def test_everything_else_is_named() -> None:
         "--min-queries", "700", "--seed", "7", "--warmup", "1", "--option", "fast=true", "--option", "level=3",
         "--option", "names=a,b c", "--user-conf", "/my confs/user.conf",
     ]  # fmt: skip
+
+
+def test_the_command_has_a_line_for_each_option() -> None:
+    plan = a_plan(host={"model_manifest": "/x/a model.yaml"}, framework={"options": {"a": "b c"}}, warmup=3).document()
+    text = lines_of(plan)
+    assert text.splitlines()[:2] == ["mlh bench '/x/a model.yaml' \\", "    --framework null \\"]
+    assert text.splitlines()[-1] == "    --option 'a=b c'"
+    assert shlex.split(text.replace("\\\n", "")) == shlex.split(command_of(plan))
 
 
 def test_a_hostile_name_is_one_word() -> None:

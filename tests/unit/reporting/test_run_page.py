@@ -11,7 +11,6 @@ import pytest
 
 from mlharness import telemetry
 from mlharness.errors import UserError
-from mlharness.reporting.charts import library
 from mlharness.reporting.page import Section
 from mlharness.reporting.rendering import render
 from mlharness.reporting.run import run_page
@@ -31,22 +30,14 @@ SCORE = {"value": 91.5, "unit": "%", "n": 200, "interval": [87.0, 95.0], "detail
 Change = Callable[[dict[str, Any]], None]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _no_library() -> Any:
-    """A library of a few letters: what is read here is what the project writes."""
-    from mlharness.reporting import page
-
-    kept, page.library = page.library, lambda: "window.vegaEmbed = null;"  # type: ignore[assignment]  # it is cached
-    yield
-    page.library = kept
-    assert library is kept
+pytestmark = pytest.mark.usefixtures("no_library")
 
 
 def write(folder: Path, change: Change = lambda result: None, name: str = NAME, **findings: Any) -> Path:
     """A run directory with all documents."""
     directory = folder / name
     directory.mkdir()
-    plan = a_plan(test={"scenario": "SingleStream"}, metric=a_metric(target=90.0))
+    plan = a_plan(test={"scenario": "SingleStream"}, metric=a_metric(target=90.0), labels={"who": "ci"})
     found = {"performance": a_measured(directory), "null_floor_us": 3.5, **findings}
     result = make_result(plan, directory, Findings(**found), SYSTEM, THEN, THEN)
     change(result)
@@ -72,7 +63,7 @@ def test_a_valid_run_has_its_figure_its_percentiles_and_what_it_stands_on(tmp_pa
         "environment",
     ]
     for words in ("VALID (quick)", "null 1.2", "2.5 us", "90th percentile latency (early stopping)", "CPU One",
-                  "8.0 GiB", "25,557,032", "mlh bench /m/tiny.yaml --framework null"):  # fmt: skip
+                  "8.0 GiB", "25,557,032", "mlh bench /m/tiny.yaml \\\n    --framework null"):  # fmt: skip
         assert words in page.text, words
     [percentiles] = page.charts
     assert [row["ms"] for row in percentiles["data"]["values"]] == [0.002] * 8
@@ -80,8 +71,10 @@ def test_a_valid_run_has_its_figure_its_percentiles_and_what_it_stands_on(tmp_pa
 
 
 def test_an_invalid_run_says_why_and_what_to_change(tmp_path: Path) -> None:
-    log = {"result_validity": "INVALID", "result_min_queries_met": False, "effective_min_query_count": 300,
-           "effective_scenario": "SingleStream", "result_qps_with_loadgen_overhead": 10.0}  # fmt: skip
+    log: dict[str, Any] = {
+        "result_validity": "INVALID", "result_min_queries_met": False, "effective_min_query_count": 300,
+        "effective_scenario": "SingleStream", "result_qps_with_loadgen_overhead": 10.0,
+    }  # fmt: skip
     directory = tmp_path / "runs"
     directory.mkdir()
     page = page_of(write(directory, performance=a_measured(directory, **log)))
@@ -113,6 +106,7 @@ def test_an_incomplete_run_has_a_page(tmp_path: Path) -> None:
     (directory / "result.json").unlink()
     page = page_of(directory)
     assert "INCOMPLETE" in page.text
+    assert "who" in page.text
     assert page.titles == ["verdict", "reproduce", "system", "environment"]
     (directory / "system.json").unlink()
     (directory / "plan.json").unlink()
@@ -146,6 +140,11 @@ def test_a_result_that_cannot_be_read_is_an_error(tmp_path: Path, text: str, mes
         run_page(directory)
 
 
+def test_a_number_that_is_not_finite_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="a number in it is not finite"):
+        run_page(write(tmp_path, lambda result: result["latency_ns"].update(p90=float("nan"))))
+
+
 def test_a_result_against_its_schema_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not follow its schema"):
         run_page(write(tmp_path, lambda result: result.update(advice=None)))
@@ -174,7 +173,7 @@ def test_whatever_a_run_is_called_it_is_text(tmp_path: Path) -> None:
 def test_throughput_and_host_over_time_with_contaminated_stretches(tmp_path: Path) -> None:
     stretch = {"start_s": 4.0, "end_s": 5.0, "reasons": ["other processes took 40 %"]}
     quality = {"grade": "C", "reasons": ["1.0 s of 4.0 s were contaminated"], "stretches": [stretch], "samples": 4}
-    directory = write(tmp_path, lambda result: result.update(quality=quality))
+    directory = write(tmp_path, lambda result: result.update(quality=quality, duration_s=3.9))
     samples = [Sample("load", 0.0, 1.0, 0.0, 0.0), Sample("measure", 1.0, 2.0, 0.0, 0.0, samples_s=1.0),
                Sample("floor", 2.0, 3.0, 0.0, 0.0)]  # fmt: skip
     samples += [Sample("measure", float(n), n + 1.0, 0.1 * n, 0.0, samples_s=100.0 + n) for n in range(3, 6)]
@@ -193,18 +192,23 @@ def test_throughput_and_host_over_time_with_contaminated_stretches(tmp_path: Pat
     assert ["4.0 s", "5.0 s", "other processes took 40 %"] in page.rows
 
 
-def test_damaged_telemetry_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("text", "told"), [
+    ("a,b\n1,2\n", "telemetry.csv has other columns"),
+    ("phase,start_s,end_s,steal\nmeasure,0,1,nan\nmeasure,1,2,0\n", "a number in it is not finite"),
+    ("phase,start_s,end_s\nmeasure,0,x\n", "could not convert string to float"),
+])  # fmt: skip
+def test_damaged_telemetry_is_told(tmp_path: Path, text: str, told: str) -> None:
     directory = write(tmp_path)
-    (directory / "telemetry.csv").write_text("a,b\n1,2\n", "utf-8")
+    (directory / "telemetry.csv").write_text(text, "utf-8")
     page = page_of(directory)
-    assert "telemetry.csv has other columns" in page.text
+    assert told in page.text
     assert "over-time" not in page.titles
 
 
 @pytest.mark.parametrize(("value", "verdict"), [(91.5, "met"), (80.0, "not met")])
 def test_accuracy_with_interval_and_target(tmp_path: Path, value: float, verdict: str) -> None:
     page = page_of(write(tmp_path, score={**SCORE, "value": value}))
-    for words in (f"{value:.2f} %", "87 to 95", "90", verdict, "97.5"):
+    for words in (f"{value:.2f} %", "87.00 to 95.00", "90", verdict, "97.5"):
         assert words in page.text, words
     chart = page.charts[-1]
     assert chart["data"]["values"] == [{"low": 87.0, "high": 95.0, "value": value}]

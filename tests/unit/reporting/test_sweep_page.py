@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from mlharness.reporting import page as module
 from mlharness.reporting.sweep import sweep_page
 from mlharness.reporting.sweep_charts import chart_of
 from mlharness.sweeping.directory import SweepDirectory
@@ -20,9 +19,7 @@ from tests.unit.sweeping.conftest import Begin, begun, keep, made_up, pretend, w
 __all__ = ["begun", "write"]  # fixtures
 
 
-@pytest.fixture(autouse=True)
-def _no_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "library", lambda: "window.vegaEmbed = null;")
+pytestmark = pytest.mark.usefixtures("no_library")
 
 
 def run(directory: SweepDirectory, change: Any = lambda unit: {}) -> Read:
@@ -39,6 +36,7 @@ def test_rows_of_other_networks_are_marked(begun: Begin) -> None:
     page = run(begun(frameworks=["x", "y"], models=["a"]), change)
     assert page.rows[0][-1] == "Network"
     assert [row[-1] for row in page.rows[1:]] == ["", "≠ parameters +10.0 % of x's"]
+    assert [row[0] for row in page.rows[1:]] == ["a", "a ≠"]
     assert "1 row is marked ≠" in page.text
     assert page.titles == ["summary", "table", "throughput", "latency", "reproduce"]
     assert "COMPLETE" in page.text
