@@ -105,7 +105,7 @@
       context.fillStyle = fill;
       context.fillRect(x, row.y, w > 3 ? w - 0.6 : w, row.h);
       if (w > 24 && row.h > 12) {
-        const text = fit(context, row.slices ? STATES[now.hue[span]] : data.texts[now.name[span]], w - 8);
+        const text = fit(context, labelOf(span, row), w - 8);
         context.fillStyle = ink;
         if (text) context.fillText(text, x + 4, row.y + row.h / 2 + 0.5);
       }
@@ -120,6 +120,13 @@
     const inner = above >= 0 && hue >= 9 && now.hue[above] === hue && levelOf(above) === row.lane.level;
     return inner ? [c.soft[hue], c.softInk[hue]] : [c.hues[hue], c.ink[hue]];
   }
+
+  // A primitive's name is its implementation: what it computes says more.
+  const LIBRARY = data.levels.indexOf("library");
+  const labelOf = (span, row) => {
+    if (row.slices) return STATES[now.hue[span]];
+    return row.lane.level === LIBRARY ? `${data.texts[now.kind[span]]} ${data.texts[now.name[span]]}` : data.texts[now.name[span]];
+  };
 
   const rowOf = (span) => rows[where[span]];
   const levelOf = (span) => rowOf(span).lane.level;
