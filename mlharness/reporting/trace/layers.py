@@ -16,6 +16,9 @@ MOST = 3_000
 UNKNOWN = Cell("n/a", "", kind="muted")
 
 
+_FIND = Markup('<button type="button" title="Find it in the flame graph">{}</button>')
+
+
 @dataclass(frozen=True)
 class _Scale:
     """What all rows have in common: the unit of times and its nanoseconds, the time of all layers and of the slowest,
@@ -70,7 +73,7 @@ def _columns(scale: _Scale) -> list[Column]:
 
 def _row(traced: Traced, layer: Layer, scale: _Scale) -> Iterator[Cell]:
     yield Cell(str(layer.index), layer.index)
-    yield Cell(cut(layer.name, 120) or "no name", kind="name")
+    yield Cell(_FIND.format(cut(layer.name, 120) or "no name"), kind="name")
     yield Cell(cut(layer.kind, 60))
     yield from _times(layer, scale.ns)
     yield _share(layer.latency_ns, scale)
