@@ -196,7 +196,7 @@
         context.font = context.font.replace(/^600 /, "");
       } else if (row.label) {
         const hidden = row.lane.hidden ? ` (${number(row.lane.hidden)} hidden)` : "";
-        const text = row.group.calls ? (row.slices ? "thread" : data.levels[row.lane.level]) + hidden : `${row.group.label} ${row.group.thread || ""}`;
+        const text = row.group.calls ? (row.slices ? "thread" : data.levels[row.lane.level]) + hidden : row.group.label;
         context.fillStyle = c.muted;
         context.fillText(fit(context, text, edge - 14), row.group.calls ? 8 : 0, middle);
       }
@@ -246,7 +246,7 @@
       ["of", above >= 0 && share <= 1 ? `${percent(share)} of ${data.texts[now.name[above]]}` : ""],
       ["began", `${duration(Math.abs(now.start[span]))} ${now.start[span] < 0 ? "before what is shown" : "after the beginning"}`],
       ["query", now.query[span] >= 0 ? number(now.query[span]) : ""],
-      ["on", row.group.thread ? `${row.group.label} (thread ${row.group.thread})` : ""],
+      ["on", row.group.thread ? `${row.group.label}${row.group.calls ? ` (thread ${row.group.thread})` : ""}` : ""],
       ...data.facts[now.fact[span]],
     ];
   }
@@ -330,7 +330,7 @@
     touches.set(event.pointerId, x);
     canvas.setPointerCapture(event.pointerId);
     grabbed = { x, from, to, moved: false, spread: touches.size === 2 ? spread() : 0 };
-    if (touches.size === 1 && y - viewport.scrollTop < SCALE && x >= gutter()) ruled = [x, x];
+    ruled = touches.size === 1 && y - viewport.scrollTop < SCALE && x >= gutter() ? [x, x] : null;
   });
 
   const spread = () => {
@@ -359,6 +359,10 @@
 
   function release(event) {
     if (!touches.delete(event.pointerId)) return;
+    if (touches.size) { // of two fingers one stays, and goes on moving from where it is
+      grabbed = { x: [...touches.values()][0], from, to, moved: true, spread: 0 };
+      return;
+    }
     const [x, y] = at(event);
     const rule = ruled;
     ruled = null;
