@@ -231,6 +231,12 @@ def test_layers_sort_and_are_filtered(opened: Page) -> None:
     assert sorted(names()) == ["conv1", "conv2"]
 
 
+def test_a_layers_name_leads_to_the_flame_graph(opened: Page) -> None:
+    opened.locator("table.layers").get_by_role("button", name="pool").click()
+    assert opened.locator("#flame-view input").input_value() == "pool"
+    assert opened.locator("#flame-view .found").inner_text() == "1 found, 4.72 % of the time"
+
+
 def test_dark_and_print_are_drawn_anew(opened: Page) -> None:
     canvas = opened.locator("#timeline-view canvas.main")
     light = canvas.evaluate(CORNER)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -18,6 +19,11 @@ _FACTORS = (("G", 1e9), ("M", 1e6), ("k", 1e3))
 def cut(text: str, longest: int = LONGEST) -> str:
     """The text, or its beginning with three dots."""
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def micro(text: str) -> str:
+    """The text with microseconds as a page writes them; a terminal may not have the letter."""
+    return re.sub(r"(?<=\d) us\b", " µs", text)
 
 
 @lru_cache(maxsize=1 << 14)  # layers of all calls have the same

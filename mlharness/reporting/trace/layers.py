@@ -16,6 +16,9 @@ MOST = 3_000
 UNKNOWN = Cell("n/a", "", kind="muted")
 
 
+_FIND = Markup('<button type="button" title="Find it in the flame graph">{}</button>')
+
+
 @dataclass(frozen=True)
 class _Scale:
     """What all rows have in common: the unit of times and its nanoseconds, the time of all layers and of the slowest,
@@ -55,30 +58,30 @@ def _columns(scale: _Scale) -> list[Column]:
         Column("#", figures=True, told="in order of execution"),
         Column("Layer"),
         Column("Type"),
-        Column("Output", told="inputs are in the tooltip"),
         Column(f"Median ({scale.unit})", figures=True, told="of its latency over the calls of the model"),
         Column(f"10–90 % ({scale.unit})", figures=True, told="8 of 10 calls lie in between; sorted by the width"),
         Column("Share", figures=True, told="of the latency of all layers, by trimmed means"),
     ]
-    if scale.memory:
-        found.append(Column("Memory", figures=True, told="what it allocates, else the size of its outputs"))
     if scale.kernels:
         found.append(Column("Kernels", figures=True, told="below it, in one call"))
         found.append(Column("In kernels", figures=True, told="what its kernels take of its latency"))
+    if scale.memory:
+        found.append(Column("Memory", figures=True, told="what it allocates, else the size of its outputs"))
+    found.append(Column("Output", told="inputs are in the tooltip"))
     return found
 
 
 def _row(traced: Traced, layer: Layer, scale: _Scale) -> Iterator[Cell]:
     yield Cell(str(layer.index), layer.index)
-    yield Cell(cut(layer.name, 120) or "no name", kind="name")
+    yield Cell(_FIND.format(cut(layer.name, 120) or "no name"), kind="name")
     yield Cell(cut(layer.kind, 60))
-    yield _shape(layer)
     yield from _times(layer, scale.ns)
     yield _share(layer.latency_ns, scale)
-    if scale.memory:
-        yield UNKNOWN if layer.memory_bytes is None else Cell(size(layer.memory_bytes), layer.memory_bytes)
     if scale.kernels:
         yield from _kernels(traced, layer)
+    if scale.memory:
+        yield UNKNOWN if layer.memory_bytes is None else Cell(size(layer.memory_bytes), layer.memory_bytes)
+    yield _shape(layer)
 
 
 def _shape(layer: Layer) -> Cell:

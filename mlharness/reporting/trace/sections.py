@@ -12,12 +12,12 @@ from mlharness.analysis.loading import read_result, trace_of
 from mlharness.analysis.traced import Traced
 from mlharness.errors import UserError
 from mlharness.explaining.evidence import read_evidence
-from mlharness.explaining.rules.rule import duration
+from mlharness.explaining.rules.rule import Finding, duration
 from mlharness.explaining.verdict import Verdict, judge, written
 from mlharness.reporting.page import Cell, Column, Section, make_table
 from mlharness.reporting.rendering import asset, embed_json, render
 from mlharness.reporting.trace import hues
-from mlharness.reporting.trace.facts import cut
+from mlharness.reporting.trace.facts import cut, micro
 from mlharness.reporting.trace.flame import Node, read_flame
 from mlharness.reporting.trace.flame_document import flame_document, paths_table
 from mlharness.reporting.trace.layers import layer_table
@@ -81,21 +81,26 @@ def _shares(run: Path, trace: Mapping[str, Any], traced: Traced, colours: hues.H
 def _mean(bar: Bar) -> str:
     """How long what the bar shows is."""
     word = "a batch takes" if bar.of == "the workers' time" else "it takes"
-    return f"{word} {duration(bar.mean_ns)} on average"
+    return micro(f"{word} {duration(bar.mean_ns)} on average")
 
 
 def _findings(verdict: Verdict) -> list[dict[str, str]]:
     """What the rules found, the most weighty first, in words."""
     return [
         {
-            "verdict": cut(one.verdict, 600),
-            "facts": cut("; ".join(map(written, one.facts)), 600),
+            "verdict": cut(micro(one.verdict), 600),
+            "facts": cut(micro("; ".join(map(written, one.facts))), 600),
             "change": cut(one.change, 600),
-            "gain": cut(f"{one.gain.what} {one.gain.factor:.2f} times better: {one.gain.how}", 600) if one.gain else
-                    f"not predicted: {one.no_gain}",
+            "gain": cut(micro(_gain(one)), 600),
         }
         for _, one in verdict.findings
-    ]  # fmt: skip
+    ]
+
+
+def _gain(one: Finding) -> str:
+    if one.gain is None:
+        return f"not predicted: {one.no_gain}"
+    return f"{one.gain.what} {one.gain.factor:.2f} times better: {one.gain.how}"
 
 
 def _levels(trace: Mapping[str, Any]) -> Markup:

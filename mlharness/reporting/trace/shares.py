@@ -80,13 +80,16 @@ class Bar:
 
 
 def bar_of(evidence: Evidence, traced: Traced, colours: hues.Hues) -> Bar | None:
-    """The bar of a traced run; None without the levels ``application`` and ``model``."""
+    """The bar of a traced run; None without the levels ``application`` and ``model``,
+    or where nothing took any time."""
     shares = shares_of(evidence)
     if shares is None:
         return None
     after = _rest(shares, (HARNESS, POSTPROCESS, IDLE))
     pieces = [*_rest(shares, (QUEUE,)), *_predict(shares, traced, colours), *after]
     shown = tuple(piece for piece in pieces if piece.share >= LEAST)
+    if not shown:
+        return None
     return Bar(shares.of, shares.mean_ns, shown, shares[PREDICT], traced.missing.get("layers", ""))
 
 

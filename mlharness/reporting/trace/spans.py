@@ -13,14 +13,15 @@ MOST = 30_000
 """Spans of one window: more than a screen shows, and a page draws so many in a few milliseconds."""
 
 _WITHIN = """
-    FROM spans WHERE start_ns < $end AND start_ns + duration_ns > $start AND kind NOT IN ('run', 'phase', 'thread')
+    FROM spans WHERE start_ns < $end AND start_ns + duration_ns > $start
+    AND NOT (level = 'application' AND kind IN ('run', 'phase')) AND NOT (level = 'system' AND kind = 'thread')
 """
 _ROWS = f"""
     SELECT id, parent, query, list_position({list(LEVELS)}, level) - 1, name, kind, start_ns, duration_ns, thread,
            source, parentage = 'alone', attributes
     {_WITHIN} ORDER BY duration_ns DESC, start_ns, id LIMIT {MOST}
-"""  # names and numbers of this package
-_COUNT = f"SELECT count(*) {_WITHIN}"  # the same
+"""
+_COUNT = f"SELECT count(*) {_WITHIN}"
 _NAMES = "SELECT thread, any_value(name) FROM spans WHERE level = 'system' AND kind = 'thread' GROUP BY thread"
 _INSTANCES = """
     SELECT thread, any_value(CAST(attributes ->> 'instance' AS BIGINT)) FROM spans
@@ -60,10 +61,10 @@ class Threads:
 
     def label(self, thread: int) -> str:
         """As a person would call it."""
-        instance, name = self.instances.get(thread), self.names.get(thread, "")
-        if instance is not None:
-            return f"instance {instance}"
-        return name or f"thread {thread}"
+        if thread in self.instances:
+            return f"instance {self.instances[thread]}"
+        name = self.names.get(thread, "thread")
+        return name if name.endswith(f" {thread}") else f"{name} {thread}"
 
 
 def read_threads(database: Any) -> Threads:

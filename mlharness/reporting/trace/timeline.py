@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mlharness.explaining.rules.rule import duration
-from mlharness.reporting.trace.facts import cut, facts_of
+from mlharness.reporting.trace.facts import cut, facts_of, micro
 from mlharness.reporting.trace.hues import OTHER, Hues
 from mlharness.reporting.trace.spans import Span, read_spans, read_threads
 from mlharness.reporting.trace.tracks import Group, places, tracks_of
@@ -40,7 +40,7 @@ class Drawn:
         short = self.count - len(self.spans)
         told = []
         if short:
-            longest = duration(min((span.length for span in self.spans), default=0))
+            longest = micro(duration(min((span.length for span in self.spans), default=0)))
             told.append(f"; {short:,} more are not drawn, none of them longer than {longest}")
         hidden = len(self.spans) - sum(1 for _ in places(self.groups))
         if hidden:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mlharness.reporting.trace.spans import Span, Threads
-from mlharness.trace.levels import LEVELS, SYSTEM
+from mlharness.trace.levels import SYSTEM
 from mlharness.trace.tree import TOLERANCE_NS
 
 MOST_ROWS = 24
@@ -118,8 +118,3 @@ def places(groups: Sequence[Group]) -> Iterator[int]:
         for lane in group.lanes:
             for row in lane.rows:
                 yield from row
-
-
-def lane_name(lane: Lane) -> str:
-    """The level of a lane, as it is called everywhere."""
-    return LEVELS[lane.level]

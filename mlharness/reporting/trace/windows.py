@@ -59,6 +59,11 @@ class Window:
     units: Sequence[int]
 
     @property
+    def phrase(self) -> str:
+        """The title within a sentence."""
+        return f"the {self.title[0].lower()}{self.title[1:]}"
+
+    @property
     def end(self) -> int:
         """Where it ends."""
         return self.start + self.length

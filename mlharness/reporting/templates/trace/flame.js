@@ -99,7 +99,10 @@
     Object.assign(canvas.dataset, { focus: focus.name, selected: selected ? selected.name : "" });
   }
 
-  const labelOf = (node, w) => (w > 90 ? `${node.name}  ${percent(node.width / every.width)}` : node.name);
+  // A primitive's name is its implementation: what it computes says more.
+  const LIBRARY = data.levels.indexOf("library");
+  const titleOf = (node) => (node.level === LIBRARY && node.kind ? `${node.kind} ${node.name}` : node.name);
+  const labelOf = (node, w) => (w > 90 ? `${titleOf(node)}  ${percent(node.width / every.width)}` : titleOf(node));
 
   function facts(node) {
     const each = data.units ? ` (${duration(node.total / data.units)} a ${data.word})` : "";

@@ -1,9 +1,10 @@
 "use strict";
-// The table of layers: only those whose name or type holds the words.
+// The table of layers: only those whose name or type holds the words, and from a layer's name to the flame graph.
 (() => {
   const filter = document.getElementById("layers-filter");
   if (!filter) return;
-  const rows = [...document.querySelectorAll("table.layers tbody tr")];
+  const table = document.querySelector("table.layers");
+  const rows = [...table.tBodies[0].rows];
   const found = filter.closest(".search").querySelector(".found");
   filter.addEventListener("input", () => {
     const words = filter.value.trim().toLowerCase();
@@ -14,5 +15,15 @@
       count += hit;
     }
     found.textContent = words ? `${count} of ${rows.length}` : "";
+  });
+
+  table.addEventListener("click", (event) => {
+    const name = event.target.closest("td.name button");
+    const find = document.querySelector("#flame-view input");
+    if (!name || !find) return;
+    find.value = name.textContent;
+    find.dispatchEvent(new Event("input"));
+    document.getElementById("flame").scrollIntoView();
+    find.focus({ preventScroll: true });
   });
 })();

@@ -105,7 +105,7 @@
       context.fillStyle = fill;
       context.fillRect(x, row.y, w > 3 ? w - 0.6 : w, row.h);
       if (w > 24 && row.h > 12) {
-        const text = fit(context, row.slices ? STATES[now.hue[span]] : data.texts[now.name[span]], w - 8);
+        const text = fit(context, labelOf(span, row), w - 8);
         context.fillStyle = ink;
         if (text) context.fillText(text, x + 4, row.y + row.h / 2 + 0.5);
       }
@@ -120,6 +120,13 @@
     const inner = above >= 0 && hue >= 9 && now.hue[above] === hue && levelOf(above) === row.lane.level;
     return inner ? [c.soft[hue], c.softInk[hue]] : [c.hues[hue], c.ink[hue]];
   }
+
+  // A primitive's name is its implementation: what it computes says more.
+  const LIBRARY = data.levels.indexOf("library");
+  const labelOf = (span, row) => {
+    if (row.slices) return STATES[now.hue[span]];
+    return row.lane.level === LIBRARY ? `${data.texts[now.kind[span]]} ${data.texts[now.name[span]]}` : data.texts[now.name[span]];
+  };
 
   const rowOf = (span) => rows[where[span]];
   const levelOf = (span) => rowOf(span).lane.level;
@@ -189,7 +196,7 @@
         context.font = context.font.replace(/^600 /, "");
       } else if (row.label) {
         const hidden = row.lane.hidden ? ` (${number(row.lane.hidden)} hidden)` : "";
-        const text = row.group.calls ? (row.slices ? "thread" : data.levels[row.lane.level]) + hidden : `${row.group.label} ${row.group.thread || ""}`;
+        const text = row.group.calls ? (row.slices ? "thread" : data.levels[row.lane.level]) + hidden : row.group.label;
         context.fillStyle = c.muted;
         context.fillText(fit(context, text, edge - 14), row.group.calls ? 8 : 0, middle);
       }
@@ -239,7 +246,7 @@
       ["of", above >= 0 && share <= 1 ? `${percent(share)} of ${data.texts[now.name[above]]}` : ""],
       ["began", `${duration(Math.abs(now.start[span]))} ${now.start[span] < 0 ? "before what is shown" : "after the beginning"}`],
       ["query", now.query[span] >= 0 ? number(now.query[span]) : ""],
-      ["on", row.group.thread ? `${row.group.label} (thread ${row.group.thread})` : ""],
+      ["on", row.group.thread ? `${row.group.label}${row.group.calls ? ` (thread ${row.group.thread})` : ""}` : ""],
       ...data.facts[now.fact[span]],
     ];
   }
@@ -323,7 +330,7 @@
     touches.set(event.pointerId, x);
     canvas.setPointerCapture(event.pointerId);
     grabbed = { x, from, to, moved: false, spread: touches.size === 2 ? spread() : 0 };
-    if (touches.size === 1 && y - viewport.scrollTop < SCALE && x >= gutter()) ruled = [x, x];
+    ruled = touches.size === 1 && y - viewport.scrollTop < SCALE && x >= gutter() ? [x, x] : null;
   });
 
   const spread = () => {
@@ -352,6 +359,10 @@
 
   function release(event) {
     if (!touches.delete(event.pointerId)) return;
+    if (touches.size) { // of two fingers one stays, and goes on moving from where it is
+      grabbed = { x: [...touches.values()][0], from, to, moved: true, spread: 0 };
+      return;
+    }
     const [x, y] = at(event);
     const rule = ruled;
     ruled = null;

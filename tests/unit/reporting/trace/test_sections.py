@@ -48,7 +48,8 @@ def bar_in(run: Path) -> Bar:
 def test_a_traced_run_has_four_sections(tmp_path: Path) -> None:
     found = sections_of(make_run(tmp_path, queries=12))
     assert list(found) == TITLES
-    assert "11 of 12 queries are drawn, with 220 of the trace's 244 spans" in text_of(found["Timeline"])
+    drawn = "the median query, the slowest query, the fastest query and the first 10 queries."
+    assert f"11 of 12 queries are drawn, with 220 of the trace's 244 spans: {drawn}" in text_of(found["Timeline"])
     assert "12 queries of the trace together" in text_of(found["Flame graph"])
 
 
@@ -111,7 +112,7 @@ def test_a_row_of_the_table_has_a_layers_figures(tmp_path: Path) -> None:
     table, notes = layer_table(trace_of(make_run(tmp_path, queries=8)))
     rows = [text_of(row) for row in table.split("<tr>")[2:]]
     assert len(rows) == len(NETWORK)
-    assert rows[2] == "2 conv2 Conv float32[1,16,32,32] 300 300 – 300 33.3 % 64 KiB 1 97 %"
+    assert rows[2] == "2 conv2 Conv 300 300 – 300 33.3 % 1 97 % 64 KiB float32[1,16,32,32]"
     assert "inputs: float32[1,16,32,32] float32[16,16,3,3] float32[16]" in table
     assert notes[0] == "Measured over 8 calls of the model with a batch of 1."
     assert "All layers together take 90.0 % of a call." in notes

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlharness.reporting.trace.facts import LONGEST, facts_of, size
+from mlharness.reporting.trace.facts import LONGEST, facts_of, micro, size
 from mlharness.reporting.trace.flame import read_flame
 from mlharness.reporting.trace.hues import KINDS, TAKEN, hues_of
 from mlharness.reporting.trace.timeline import DOTS, Timeline, dots, read_timeline
@@ -99,6 +99,10 @@ def test_attributes_are_told_with_their_units() -> None:
         "flops": "~4.72 MFLOP", "bytes": "~137 KiB", "cpu": "1", "inputs": "float32[1,3]", "wait": "1.500 µs",
         "samples": "[1,2]", "ok": "true", "outputs": '[["float32","x"]]',
     }  # fmt: skip
+
+
+def test_microseconds_are_written_with_their_letter() -> None:
+    assert micro("up to 50 us, us; 7 use") == "up to 50 µs, us; 7 use"
 
 
 def test_sizes_are_told_in_the_unit_in_which_they_are_read() -> None:

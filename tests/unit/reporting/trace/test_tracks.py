@@ -49,7 +49,7 @@ def test_queries_come_first_then_instances_then_threads_that_only_ran() -> None:
         span(4, APPLICATION, 0, 10, thread=0), span(5, SYSTEM, 0, 10, thread=0), span(6, LIBRARY, 0, 10, thread=0),
         span(7, FRAMEWORK, 0, 10, thread=8),
     ]  # fmt: skip
-    assert list(drawn(spans)) == ["queries", "instance 0", "instance 1", "worker", "device", "tracer", "LoadGen"]
+    assert list(drawn(spans)) == ["queries", "instance 0", "instance 1", "worker 8", "device", "tracer", "LoadGen 7"]
 
 
 def test_a_span_without_a_thread_has_that_of_the_next_one_above_it() -> None:
