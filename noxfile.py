@@ -67,7 +67,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def coverage(session: nox.Session) -> None:
-    """How much of the kernel its tests cover, in all processes that they start. Takes a third longer than ``tests``."""
+    """How much of the kernel its tests cover, in all processes that they start; it slows them by half."""
     install_kernel(session)
     session.run("coverage", "erase")
     try:
@@ -202,7 +202,7 @@ def benchmarks(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def soak(session: nox.Session) -> None:
-    """What shows only over time or in great number. Takes 30 minutes; ``-- null`` two, ``-- counted`` five."""
+    """What shows only over time or in great number. Takes half an hour; ``-- null`` and ``-- counted`` some minutes."""
     install_kernel(session)
     if not session.posargs or session.posargs == ["counted"]:
         session.run("python", "-m", "pytest", "--full", "-m", "counted")
