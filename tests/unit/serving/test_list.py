@@ -136,6 +136,8 @@ def test_a_damaged_run_is_told_and_the_others_are_shown(ask: Asked, two: Path) -
 
 
 def test_many_can_ask_at_once(ask: Asked, two: Path) -> None:
+    ask.text("/")
+
     def answer(number: int) -> list[str]:
         return rows(Client(ask.client.application).get(f"/?page={number}").text)
 

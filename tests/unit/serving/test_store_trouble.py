@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from mlharness.serving import shelf
+from mlharness.serving.shelf import READING
 from mlharness.store import opening
 from mlharness.store.opening import FILE, open_store
 from tests.unit.serving.conftest import OTHER, RUN, Asked, headline, words
@@ -59,7 +62,7 @@ def test_a_store_locked_for_writers_shows_what_it_has(
 ) -> None:
     ask.text("/")
     monkeypatch.setattr(opening, "BUSY_S", 0.01)
-    monkeypatch.setattr("mlharness.serving.shelf.FRESH_S", -1.0)
+    monkeypatch.setattr(shelf, "FRESH_S", -1.0)
     write_run(run.parent, OTHER)
     with open_store().writing():
         shown = words(ask.text("/"))
@@ -69,10 +72,28 @@ def test_a_store_locked_for_writers_shows_what_it_has(
     assert OTHER[-6:] in words(ask.text("/"))
 
 
+def test_while_one_reads_new_runs_the_others_see_what_there_is(
+    ask: Asked, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask.text("/")
+    monkeypatch.setattr(shelf, "FRESH_S", -1.0)
+    seen: list[str] = []
+
+    def look(store: object) -> list[str]:
+        with ThreadPoolExecutor(1) as pool:
+            seen.append(words(pool.submit(ask.text, "/").result()))
+        return []
+
+    monkeypatch.setattr(shelf, "missing", look)
+    assert READING not in words(ask.text("/"))
+    assert READING in seen[0]
+    assert RUN[-6:] in seen[0]
+
+
 def test_new_runs_are_looked_for_but_not_all_the_time(ask: Asked, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ask.text("/")
     write_run(run.parent, OTHER)
-    monkeypatch.setattr("mlharness.serving.shelf.FRESH_S", 1e9)
+    monkeypatch.setattr(shelf, "FRESH_S", 1e9)
     assert OTHER not in ask.text("/")
-    monkeypatch.setattr("mlharness.serving.shelf.FRESH_S", -1.0)
+    monkeypatch.setattr(shelf, "FRESH_S", -1.0)
     assert OTHER in ask.text("/")
