@@ -21,10 +21,9 @@ def make_chart(spec: Mapping[str, Any], told: str, caption: str | Markup = "") -
 
     Args:
         spec: a Vega-Lite document with its data. Colours, fonts and background are the page's, and so is the library:
-            a ``$schema`` is left out. With
-            ``"width": "container"`` it is as wide as the page. Where it binds an interval selection to the scales
-            (:func:`zoomable`), buttons zoom and reset it, as do the wheel (with Ctrl or Shift), dragging and a double
-            click.
+            a ``$schema`` is left out. With ``"width": "container"`` it is as wide as the page. Where it binds an
+            interval selection to the scales (:func:`zoomable`), buttons zoom and reset it, as do the wheel (with Ctrl
+            or Shift), dragging and a double click.
         told: what it shows, for those who cannot see it, plain text.
         caption: stands below it.
     """

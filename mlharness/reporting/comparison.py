@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from mlharness.comparing.wording import change, interval, left_out, micro, percent, remarks, shortened, value
+from mlharness.comparing.wording import change, interval, left_out, percent, remarks, shortened, value
 from mlharness.reporting import comparison_charts
 from mlharness.reporting.charts import make_chart
 from mlharness.reporting.page import Cell, Column, Section, make_page, make_table
@@ -27,7 +27,8 @@ def comparison_page(document: Document, more: Sequence[Section] = ()) -> str:
     Raises:
         UserError: the extra ``plots``, which draws charts, is not installed.
     """
-    letters = dict(zip((group["name"] for group in document["groups"]), ascii_uppercase, strict=False))
+    names = [group["name"] for group in document["groups"]]
+    letters = {name: letter_of(place) for place, name in enumerate(names)}
     sections = [
         verdicts(document, letters),
         groups(document, letters),
@@ -39,17 +40,21 @@ def comparison_page(document: Document, more: Sequence[Section] = ()) -> str:
         *more,
         again(document),
     ]
-    names = [group["name"] for group in document["groups"]]
     title = f"{' and '.join(names)}: comparison"
-    header = render("comparison/header.html", names=list(zip(ascii_uppercase, names, strict=False)))
+    header = render("comparison/header.html", letters=letters)
     return make_page(title, sections, header=header, kind="comparison")
+
+
+def letter_of(place: int) -> str:
+    """What a group is called for short."""
+    return ascii_uppercase[place] if place < len(ascii_uppercase) else str(place + 1)
 
 
 def verdicts(document: Document, letters: Mapping[str, str]) -> Section:
     """Of each pair: the verdict, the change that decides, whether it is fair, and what must be said with it."""
     parts = Markup("")
     for comparison in document["comparisons"]:
-        a, b = letters.get(comparison["a"], "?"), letters.get(comparison["b"], "?")
+        a, b = letters[comparison["a"]], letters[comparison["b"]]
         decides = next((metric for metric in comparison["metrics"] if metric["decides"]), None)
         told = [text for text in remarks(comparison, {"a": a, "b": b}) if not text.startswith("unfair: ")]
         parts += render(
@@ -85,7 +90,7 @@ def groups(document: Document, letters: Mapping[str, str]) -> Section:
                Column("Quality", told="How many runs have each grade")]  # fmt: skip
     rows = [
         [
-            letters.get(group["name"], "?"), group["name"], Cell(str(len(group["runs"])), len(group["runs"])),
+            letters[group["name"]], group["name"], Cell(str(len(group["runs"])), len(group["runs"])),
             *(one[key] for key in changing), ", ".join(f"{count} {grade}" for grade, count in group["grades"].items()),
         ]
         for group, one in zip(document["groups"], every, strict=True)
@@ -112,7 +117,7 @@ def described(group: Document) -> dict[str, str]:
 
 def pair(comparison: Document, letters: Mapping[str, str], groups: int) -> Iterator[Section]:
     """The sections of one pair."""
-    a, b = letters.get(comparison["a"], "?"), letters.get(comparison["b"], "?")
+    a, b = letters[comparison["a"]], letters[comparison["b"]]
     of = f": {b} against {a}" if groups > 2 else ""
     if comparison["metrics"] or comparison["accuracy"]:
         yield Section(f"Metrics{of}", intervals(comparison, a, b) + metrics(comparison, a, b))
@@ -189,23 +194,30 @@ def parts_of(found: Document, part: str, a: str, b: str) -> Markup:
     """Layers or kernels: what they take in a call of the model, and which of them explain the difference."""
     told = (
         f"In a traced call: {milliseconds(found['a_ns'])} in {a}, {milliseconds(found['b_ns'])} in {b}, "
-        f"{micro(found['delta_ns'])}. Marked: the fewest that together make nine tenths of the difference."
+        f"{signed(found['delta_ns'])}. In full colour: the fewest that together make nine tenths of the difference."
     )
     chart = make_chart(comparison_charts.parts(found["rows"]), f"{part} with the largest differences", told)
-    columns = (Column(a), Column(b), Column("Type"), Column(f"{a}, time", True), Column(f"{b}, time", True),
+    columns = (Column(part.removesuffix("s").capitalize()), Column("Type"), Column(a, True), Column(b, True),
                Column("Change", True), Column("Share", True), Column("Explains"), Column("Matched by"))  # fmt: skip
-    rows = [
+    rows: list[list[Cell | str]] = [
         [
-            shortened(", ".join(row["a"])), shortened(", ".join(row["b"])), row["type"],
+            " → ".join(dict.fromkeys(shortened(", ".join(row[side])) for side in ("a", "b") if row[side])),
+            row["type"],
             *(Cell(milliseconds(row[f"{side}_ns"]) if row[side] else "", row[f"{side}_ns"] if row[side] else None)
               for side in ("a", "b")),
-            Cell(micro(row["delta_ns"]), row["delta_ns"]),
+            Cell(signed(row["delta_ns"]), row["delta_ns"]),
             Cell("" if row["share"] is None else f"{100 * row['share']:.1f} %", row["share"]),
-            Cell("yes" if row["explains"] else ""), row["how"],
+            "yes" if row["explains"] else "",
+            row["how"],
         ]
         for row in found["rows"]
     ]  # fmt: skip
     return chart + make_table(columns, rows)
+
+
+def signed(nanoseconds: float) -> str:
+    """A difference of two times."""
+    return f"{'-' if nanoseconds < 0 else '+'}{milliseconds(abs(nanoseconds))}"
 
 
 def again(document: Document) -> Section:

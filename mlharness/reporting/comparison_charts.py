@@ -80,11 +80,13 @@ def runs_of(metric: Document, a: str, b: str) -> Spec:
 
 def parts(rows: Sequence[Document]) -> Spec:
     """The largest differences of layers or kernels, those that explain the whole in full colour."""
+    largest = max((abs(row["delta_ns"]) for row in rows), default=0.0)
+    scale, unit = (1e6, "ms") if largest >= 1e6 else (1e3, "µs")
     shown = [
         {
             "place": f"{number}. {shortened(', '.join(row['a'] or row['b']))}",
             "type": row["type"],
-            "us": row["delta_ns"] / 1e3,
+            "difference": row["delta_ns"] / scale,
             "explains": bool(row["explains"]),
             "way": "slower" if row["delta_ns"] > 0 else "faster",
         }
@@ -100,9 +102,9 @@ def parts(rows: Sequence[Document]) -> Spec:
         mark={"type": "bar", "height": {"band": 0.65}},
         encoding={
             "y": {"field": "place", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 340}},
-            "x": {"field": "us", "type": "quantitative", "title": "difference in a traced call (µs)"},
+            "x": quantitative("difference", f"difference in a traced call ({unit})"),
             "color": colour,
             "opacity": {"condition": {"test": "datum.explains", "value": 1}, "value": 0.4},
-            "tooltip": [{"field": "place"}, {"field": "type"}, tooltip("us", "+,.2f"), {"field": "explains"}],
+            "tooltip": [{"field": "place"}, {"field": "type"}, tooltip("difference", "+,.3f"), {"field": "explains"}],
         },
     )

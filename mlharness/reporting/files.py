@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -64,19 +65,23 @@ def read_files(directory: Path) -> RunFiles:
     plan = read_plan(directory / PLAN, troubles)
     system = read_beside(directory / SYSTEM, troubles)
     samples = read_samples(directory / TELEMETRY, troubles)
+    if result is None:
+        labels = plan.get("labels", {})
     return RunFiles(directory, result, labels, plan, system, samples, tuple(troubles), end_of(directory / RUNNER_LOG))
 
 
 def read_verdict(directory: Path, troubles: list[str]) -> tuple[Document | None, Mapping[str, str]]:
-    """The result and the labels that the run has now; no result for a run that was begun and did not end."""
+    """The result and the labels that the run has now; neither for a run that was begun and did not end."""
     try:
         record = read_record(directory)
     except IncompleteRunError as error:
         if not (directory / PLAN).is_file():
             raise UserError(f"{directory} is no run directory: it has no plan", "See: mlh runs") from error
-        return None, read_beside(directory / PLAN, []).get("labels") or {}
+        return None, {}
     result = read_result(directory)
     check_schema(result, directory / RESULT)
+    if not finite(result):
+        raise UserError(f"{directory / RESULT} is damaged: a number in it is not finite", "Restore it from a copy.")
     if record.problem:
         troubles.append(record.problem)
     return result, record.labels
@@ -106,10 +111,23 @@ def read_beside(path: Path, troubles: list[str]) -> Document:
 def read_samples(path: Path, troubles: list[str]) -> tuple[Sample, ...]:
     """How the host was doing; nothing where nobody wrote it down."""
     try:
-        return tuple(telemetry.read_csv(path))
+        samples = telemetry.read_csv(path)
     except (OSError, ValueError) as error:
         troubles.append(f"{path} is damaged: {error}")
         return ()
+    if not finite([asdict(sample) for sample in samples]):
+        troubles.append(f"{path} is damaged: a number in it is not finite")
+        return ()
+    return tuple(samples)
+
+
+def finite(document: Any) -> bool:
+    """Whether all numbers are finite, as a page's data must be: Python reads NaN from a file that says so."""
+    try:
+        json.dumps(document, allow_nan=False)
+    except ValueError:
+        return False
+    return True
 
 
 def end_of(path: Path) -> str:

@@ -58,7 +58,7 @@ def histogram_of(ms: Any) -> list[dict[str, Any]]:
     wanted = min(BINS, math.ceil(2 * math.sqrt(len(ms))))
     counts, edges = np.histogram(ms, bins=wanted if np.ptp(ms) > 0 else 1)
     return [
-        {"low": low, "high": high, "queries": count}
+        {"low": low, "high": high, "count": count}
         for low, high, count in zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True)
     ]
 

@@ -37,7 +37,7 @@ def quantitative(field: str, title: str, **scale: Any) -> Spec:
 def percentiles(latency_ns: Document) -> Spec:
     """LoadGen's percentiles as bars, the shortest latency on top, with the mean as a line."""
     rows = [{"what": words, "ms": latency_ns[key] / 1e6} for key, words in MARKS.items()]
-    steep = latency_ns["max"] > STEEP * max(1.0, latency_ns["p50"])
+    steep = latency_ns["max"] > STEEP * latency_ns["p50"] and latency_ns["min"] > 0
     scale = {"type": "log"} if steep else {"zero": True}
     y = {"field": "what", "type": "nominal", "sort": None, "title": None}
     x = quantitative("ms", "latency (ms, logarithmic)" if steep else "latency (ms)", **scale)
@@ -63,8 +63,8 @@ def percentiles(latency_ns: Document) -> Spec:
     )
 
 
-def histogram(bins: Sequence[Document], marks: Mapping[str, float]) -> Spec:
-    """Queries by latency; ``bins`` have ``low``, ``high`` (ms) and ``queries``, ``marks`` are named latencies in ms."""
+def histogram(bins: Sequence[Document], marks: Mapping[str, float], what: str) -> Spec:
+    """Queries or batches by latency; ``bins`` have ``low``, ``high`` (ms) and ``count``, ``marks`` are named ones."""
     x = {**quantitative("low", "latency (ms)", zero=False), "bin": {"binned": True}}
     bar = {
         "params": [zoomable("x")],
@@ -72,8 +72,8 @@ def histogram(bins: Sequence[Document], marks: Mapping[str, float]) -> Spec:
         "encoding": {
             "x": x,
             "x2": {"field": "high"},
-            "y": {**quantitative("queries", "queries"), "axis": {"tickMinStep": 1, "format": "d"}},
-            "tooltip": [tooltip("low", ",.4f"), tooltip("high", ",.4f"), tooltip("queries", ",d")],
+            "y": {**quantitative("count", what), "axis": {"tickMinStep": 1, "format": "d"}},
+            "tooltip": [tooltip("low", ",.4f"), tooltip("high", ",.4f"), tooltip("count", ",d")],
         },
     }
     lines = [line for place, (name, ms) in enumerate(marks.items()) for line in named_line(name, ms, place)]
@@ -93,9 +93,9 @@ def named_line(name: str, ms: float, place: int) -> list[Spec]:
 
 
 def latency_over_time(points: Sequence[Document]) -> Spec:
-    """Each query, or a band from the median to the largest of each stretch of time; see ``queries.py``."""
+    """Each query, or median, p90 and largest of each stretch of time; see ``queries.py``."""
     single = "ms" in points[0]
-    x = quantitative("s", "seconds from the first query")
+    x = quantitative("s", "seconds from the first one")
     if single:
         marks = {
             "params": [zoomable("x", "y")],

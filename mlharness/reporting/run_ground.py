@@ -41,24 +41,28 @@ def system(files: RunFiles) -> Section | None:
         return None
     cpu = known.get("cpu")
     about: Document = cpu if isinstance(cpu, Mapping) else {"model": cpu}  # a result has the model alone
-    cores, memory = about.get("usable_cores", known.get("usable_cores")), known.get("memory_bytes")
-    virtual = known.get("virtualised")
+    cores, virtual = about.get("usable_cores", known.get("usable_cores")), known.get("virtualised")
     facts: dict[str, Any] = {
         "host": known.get("host"),
         "processor": about.get("model"),
         "usable cores": len(cores) if isinstance(cores, list) else cores,
-        "instruction sets": ", ".join(about.get("flags", ())),
+        "instruction sets": ", ".join(map(str, about.get("flags") or ())),
         "governor": about.get("governor"),
-        "memory": memory and f"{memory / 2**30:.1f} GiB",
+        "memory": gibibytes(known.get("memory_bytes")),
         "operating system": known.get("os"),
         "kernel": known.get("kernel"),
         "virtual machine": None if virtual is None else "yes" if virtual else "no",
-        "load average when the run began": ", ".join(f"{load:.2f}" for load in known.get("load_average", ())),
+        "load average when the run began": ", ".join(map(str, known.get("load_average") or ())),
         "Python": known.get("python"),
     }
-    mlperf = {key: value for key, value in known.get("mlperf", {}).items() if value is not None}
+    mlperf = {key: value for key, value in (known.get("mlperf") or {}).items() if value is not None}
     html = render("facts.html", facts=told(facts), more="MLPerf's system description", rest=told(mlperf))
     return Section("System", html)
+
+
+def gibibytes(size: Any) -> str:
+    """A size in bytes in GiB; empty when it is none."""
+    return f"{size / 2**30:.1f} GiB" if isinstance(size, int) else ""
 
 
 def settings(files: RunFiles) -> Section | None:

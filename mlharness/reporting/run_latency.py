@@ -51,7 +51,9 @@ def traced_latencies(files: RunFiles, result: Document) -> Markup:
     return (
         render("run/traced.html", words=words, count=found.count, slowdown=slowdown)
         + make_chart(
-            run_charts.histogram(found.bins, found.marks), f"{words} by latency", f"{words.capitalize()} by latency."
+            run_charts.histogram(found.bins, found.marks, words),
+            f"{words} by latency",
+            f"{words.capitalize()} by latency.",
         )
         + make_chart(run_charts.latency_over_time(found.points), f"latency of {words} over time", course(found, words))
     )

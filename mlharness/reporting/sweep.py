@@ -90,7 +90,7 @@ def rows_of(table: Row) -> Section:
     ]  # fmt: skip
     filled = [place for place in range(len(columns)) if any(_text(line[place]) for line in cells)]
     shown = make_table(
-        [columns[place] for place in filled], [[line[place] for place in filled] for line in cells], kind="sweep"
+        [columns[place] for place in filled], [[line[place] for place in filled] for line in cells], kind="sweep whole"
     )
     return Section("Table", shown)
 

@@ -101,8 +101,8 @@ def test_layers_that_explain_the_difference() -> None:
     page = page_of(a_group("a", noisy(5, 0.01, 1)), a_group("b", noisy(5, 0.01, 2), first=20), change=change)
     assert "layers" in page.titles
     assert "kernels" not in page.titles
-    assert ["conv1", "conv_1, relu", "Conv", "1.0 us", "4.0 us", "+3.0 us", "75.0 %", "yes", "block"] in page.rows
-    assert [bar["us"] for bar in page.charts[-1]["data"]["values"]] == [3.0, -0.5]
+    assert ["conv1 → conv_1, relu", "Conv", "1.0 us", "4.0 us", "+3.0 us", "75.0 %", "yes", "block"] in page.rows
+    assert [bar["difference"] for bar in page.charts[-1]["data"]["values"]] == [3.0, -0.5]
 
 
 def test_whatever_runs_are_called_it_is_text() -> None:

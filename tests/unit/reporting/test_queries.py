@@ -26,7 +26,7 @@ def test_few_queries_are_shown_one_by_one(tmp_path: Path) -> None:
     assert found.points[7]["ms"] == QUERY_MS + 2
     assert found.points[8]["s"] == pytest.approx((8 * QUERY_MS + 2) / 1e3)
     assert len(found.bins) == 9  # twice the root of 20
-    assert [found.bins[place]["queries"] for place in (0, -1)] == [19, 1]
+    assert [found.bins[place]["count"] for place in (0, -1)] == [19, 1]
     assert (found.bins[0]["low"], found.bins[-1]["high"]) == (QUERY_MS, pytest.approx(QUERY_MS + 2))
     assert found.marks["p50"] == found.marks["p90"] == QUERY_MS
 
@@ -36,7 +36,7 @@ def test_many_queries_are_brought_together(tmp_path: Path) -> None:
     found = read_latencies(
         make_run(tmp_path, queries=queries, delays={1234: Delay(predict=9_000_000)}, levels=("application",))
     )
-    assert found.count == sum(one["queries"] for one in found.bins) == queries
+    assert found.count == sum(one["count"] for one in found.bins) == queries
     assert len(found.bins) == BINS
     assert 0 < len(found.points) <= STRETCHES
     assert max(point["largest"] for point in found.points) == pytest.approx(QUERY_MS + 9)
@@ -46,7 +46,7 @@ def test_many_queries_are_brought_together(tmp_path: Path) -> None:
 
 def test_queries_of_one_latency_are_one_bin(tmp_path: Path) -> None:
     [only] = read_latencies(make_run(tmp_path, queries=3)).bins
-    assert only["queries"] == 3
+    assert only["count"] == 3
 
 
 def test_offline_has_batches(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def write(folder: Path, change: Change = lambda result: None, name: str = NAME, 
     """A run directory with all documents."""
     directory = folder / name
     directory.mkdir()
-    plan = a_plan(test={"scenario": "SingleStream"}, metric=a_metric(target=90.0))
+    plan = a_plan(test={"scenario": "SingleStream"}, metric=a_metric(target=90.0), labels={"who": "ci"})
     found = {"performance": a_measured(directory), "null_floor_us": 3.5, **findings}
     result = make_result(plan, directory, Findings(**found), SYSTEM, THEN, THEN)
     change(result)
@@ -106,6 +106,7 @@ def test_an_incomplete_run_has_a_page(tmp_path: Path) -> None:
     (directory / "result.json").unlink()
     page = page_of(directory)
     assert "INCOMPLETE" in page.text
+    assert "who" in page.text
     assert page.titles == ["verdict", "reproduce", "system", "environment"]
     (directory / "system.json").unlink()
     (directory / "plan.json").unlink()
@@ -137,6 +138,11 @@ def test_a_result_that_cannot_be_read_is_an_error(tmp_path: Path, text: str, mes
     (directory / "result.json").write_text(text, "utf-8")
     with pytest.raises(UserError, match=message):
         run_page(directory)
+
+
+def test_a_number_that_is_not_finite_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="a number in it is not finite"):
+        run_page(write(tmp_path, lambda result: result["latency_ns"].update(p90=float("nan"))))
 
 
 def test_a_result_against_its_schema_is_an_error(tmp_path: Path) -> None:
@@ -186,11 +192,16 @@ def test_throughput_and_host_over_time_with_contaminated_stretches(tmp_path: Pat
     assert ["4.0 s", "5.0 s", "other processes took 40 %"] in page.rows
 
 
-def test_damaged_telemetry_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("text", "told"), [
+    ("a,b\n1,2\n", "telemetry.csv has other columns"),
+    ("phase,start_s,end_s,steal\nmeasure,0,1,nan\nmeasure,1,2,0\n", "a number in it is not finite"),
+    ("phase,start_s,end_s\nmeasure,0,x\n", "could not convert string to float"),
+])  # fmt: skip
+def test_damaged_telemetry_is_told(tmp_path: Path, text: str, told: str) -> None:
     directory = write(tmp_path)
-    (directory / "telemetry.csv").write_text("a,b\n1,2\n", "utf-8")
+    (directory / "telemetry.csv").write_text(text, "utf-8")
     page = page_of(directory)
-    assert "telemetry.csv has other columns" in page.text
+    assert told in page.text
     assert "over-time" not in page.titles
 
 
