@@ -103,7 +103,7 @@ def test_thousands_are_shown_by_the_hundred(ask: Asked, root: Path) -> None:
         write_run(root, f"20260301T100000Z-tiny-Offline-{number:06x}")
     page = ask.text("/?page=2")
     assert len(rows(page)) == 5
-    assert f"{ROWS + 5} runs" in words(page)
+    assert f"{ROWS + 5} runs {ROWS + 1} to {ROWS + 5} 1 2" in words(page)
     assert page.count('<button name="page" value="2" aria-current="page">2</button>') == 2
     assert len(rows(ask.text("/"))) == ROWS
     assert rows(ask.text("/?page=99")) == rows(page)
