@@ -12,6 +12,7 @@ from mlharness.serving import shelf
 from mlharness.serving.shelf import READING
 from mlharness.store import opening
 from mlharness.store.opening import FILE, open_store
+from tests.postgresql import running_server
 from tests.unit.serving.conftest import OTHER, RUN, Asked, headline, words
 from tests.unit.store.making import write_run
 
@@ -38,6 +39,17 @@ def test_a_server_that_is_gone_is_told(ask: Asked, run: Path, monkeypatch: pytes
     check_all_tell(ask, "the store postgresql+psycopg://nobody:***@127.0.0.1:1/nothing cannot be used")
     monkeypatch.delenv("MLH_STORE")
     assert RUN in ask.text("/")
+
+
+def test_a_server_that_goes_and_comes_back(ask: Asked, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running_server() as server:
+        monkeypatch.setenv("MLH_STORE", server.url)
+        assert RUN in ask.text("/?model=ti*&sort=-figure")
+        assert ask(f"/runs/{RUN}").status_code == 200
+        server.stop()
+        check_all_tell(ask, "cannot be used")
+        server.start()
+        assert RUN in ask.text("/?label=who=ci&sort=accuracy")
 
 
 def test_a_store_of_a_newer_mlharness_is_told(ask: Asked, file: Path) -> None:
