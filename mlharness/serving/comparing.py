@@ -71,7 +71,7 @@ def read_sides(given: MultiDict[str, str], runs: StoredRuns) -> Sides:
         raise NoPageError(400, f"There is nothing to compare.{one}", "Choose two runs or more in the list.")
     if len(groups) > MOST_SIDES:
         raise NoPageError(400, f"There are {len(groups)} sides, and {MOST_SIDES} are the most.", "Choose fewer runs.")
-    return Sides(tuple(groups), chosen, way, bool(last(given, "anyway")))
+    return Sides(tuple(groups), chosen, way, last(given, "anyway") == "1")
 
 
 def grouped(chosen: Iterable[Run], way: str, runs: StoredRuns) -> list[Group]:

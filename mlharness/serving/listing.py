@@ -76,7 +76,7 @@ def list_page(shelf: Shelf, question: Question) -> str:
         elsewhere=[run_id for run_id in question.chosen if run_id not in here],
         total=total,
         number=number,
-        first=wanted.offset + 1,
+        part=f"{wanted.offset + 1:,} to {wanted.offset + len(rows):,}" if pages > 1 else "",
         buttons=list(buttons(number, pages)),
         known={column: values_of(store, column) for column in ("model", "framework", "host")},
         choices={"status": STATUSES, "scenario": SCENARIOS},
@@ -133,7 +133,9 @@ def marks(labels: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
     if SERIES in labels:
         pair = f", pair {labels[PAIR]}" if PAIR in labels else ""
         yield "series", f"{SERIES}={labels[SERIES]}{pair}", label_link(SERIES, labels[SERIES])
-    yield from ((f"{key}={value}",) * 2 + (label_link(key, value),) for key, value in labels.items() if key not in own)
+    for key, value in labels.items():
+        if key not in own:
+            yield f"{key}={value}", f"{key}={value}", label_link(key, value)
 
 
 def run_link(run_id: str) -> str:

@@ -26,8 +26,8 @@ def serve(application: Application, listening: Listening) -> None:
     Raises:
         KeyboardInterrupt: a second signal came meanwhile.
     """
-    # what it says of itself is about busy threads and clients that went away: nothing that a user can mend
-    logging.getLogger("waitress").addHandler(logging.NullHandler())
+    # its warnings are about busy threads and clients that went away: nothing that a user can mend
+    logging.getLogger("waitress").setLevel(logging.ERROR)
     server = create_server(
         application, sockets=[listening.socket], threads=THREADS, ident=None, log_socket_errors=False,
         asyncore_use_poll=True, **_LIMITS,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
+from werkzeug.test import Client
 
 from mlharness.serving.questions import ROWS
 from tests.unit.serving.conftest import Asked, words
@@ -101,7 +103,7 @@ def test_thousands_are_shown_by_the_hundred(ask: Asked, root: Path) -> None:
         write_run(root, f"20260301T100000Z-tiny-Offline-{number:06x}")
     page = ask.text("/?page=2")
     assert len(rows(page)) == 5
-    assert f"{ROWS + 5} runs" in words(page)
+    assert f"{ROWS + 5} runs {ROWS + 1} to {ROWS + 5} 1 2" in words(page)
     assert page.count('<button name="page" value="2" aria-current="page">2</button>') == 2
     assert len(rows(ask.text("/"))) == ROWS
     assert rows(ask.text("/?page=99")) == rows(page)
@@ -131,6 +133,17 @@ def test_a_damaged_run_is_told_and_the_others_are_shown(ask: Asked, two: Path) -
     page = ask.text("/")
     assert len(rows(page)) == 2
     assert f"{damaged / 'result.json'} is damaged" in words(page)
+
+
+def test_many_can_ask_at_once(ask: Asked, two: Path) -> None:
+    ask.text("/")
+
+    def answer(number: int) -> list[str]:
+        return rows(Client(ask.client.application).get(f"/?page={number}").text)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(answer, range(1, 33))) == [[NAMES["new"], NAMES["old"]]] * 32
+    assert ask.failed == []
 
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&{{7*7}}</script>"
