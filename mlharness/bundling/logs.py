@@ -48,6 +48,10 @@ _SUMMARY = {
     "accuracy_log_rng_seed": "effective_accuracy_log_rng_seed",
     "accuracy_log_probability": "effective_accuracy_log_probability",
     "accuracy_log_sampling_target": "effective_accuracy_log_sampling_target",
+    "print_timestamps": "effective_print_timestamps",
+    "performance_issue_unique": "effective_performance_issue_unique",
+    "performance_issue_same": "effective_performance_issue_same",
+    "performance_issue_same_index": "effective_performance_issue_same_index",
     "performance_sample_count": "effective_performance_sample_count",
     "accuracy_sample_count": "effective_accuracy_sample_count",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from mlharness import quality, rundir, telemetry
+from mlharness import likeness, quality, rundir, telemetry
 from mlharness.bundling.findings import Checks
 from mlharness.bundling.logs import disagreements
 from mlharness.errors import MlharnessError
@@ -105,10 +106,21 @@ def recompute(directory: Path, checks: Checks) -> Recorded | None:
         except BROKEN as error:
             checks.note(str(Path("run", where)), f"its logs cannot be read: {words(error)}")
     try:
+        for told in other_models(run):
+            checks.note("run", told)
         compare(run, checks)
     except BROKEN as error:
         checks.note("run", f"no result can be made of it: {words(error)}")
     return run
+
+
+def other_models(run: Recorded) -> Iterator[str]:
+    """Tests whose outputs are not those of the first one: no run ends well that has some."""
+    prints = [test.prepared["fingerprint"] for _, test, _ in run.tests]
+    for later in prints[1:]:
+        told, alike = likeness.compare(prints[0], later)
+        if not alike:
+            yield told
 
 
 def words(error: BaseException) -> str:
@@ -156,9 +168,9 @@ def make_again(run: Recorded, checks: Checks) -> tuple[dict[str, Any], dict[str,
 def check_name(run: Recorded, checks: Checks) -> None:
     """The name of a run holds its model and scenario, and when its directory was made."""
     name, plan = str(run.result["run_id"]), run.plan
-    stamp, _, rest = name.partition("-")
-    digits = "".join(char for char in str(run.result["started"])[:19] if char.isdigit())
-    if rest.rpartition("-")[0] != f"{plan.model.name}-{plan.test.scenario}" or stamp.replace("T", "")[:14] > digits:
+    named = re.fullmatch(rf"(\d{{8}}T\d{{6}})Z-{re.escape(plan.model.name)}-{plan.test.scenario}-[0-9a-f]{{6}}", name)
+    began = re.sub(r"[-:]", "", str(run.result["started"]))[:15]
+    if named is None or named[1] > began:
         checks.note("result.json: run_id", f"{name} is no name of a run of {plan.model.name} that began then")
 
 
@@ -191,7 +203,8 @@ def measured_phases(path: Path) -> Iterator[list[telemetry.Sample]]:
 def same_quality(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Grade, number of samples, and stretches, to the rounding of the file."""
     ends = [[stretch[key] for stretch in found["stretches"] for key in ("start_s", "end_s")] for found in (one, other)]
-    near = len(ends[0]) == len(ends[1]) and all(abs(a - b) <= _NEAR_S for a, b in zip(*ends, strict=True))
+    rounded = all(round(end, 3) == end for end in ends[0])
+    near = rounded and len(ends[0]) == len(ends[1]) and all(abs(a - b) <= _NEAR_S for a, b in zip(*ends, strict=True))
     return near and all(one[key] == other[key] for key in ("grade", "samples"))
 
 

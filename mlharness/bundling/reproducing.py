@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -78,7 +79,7 @@ def plan_differences(opened: Opened, plan: RunPlan) -> list[str]:
     aside = ("host", "labels", "choices", "schema_version", "plan_sha256")
     one, other = (
         leaves({key: value for key, value in document.items() if key not in aside})
-        for document in (told, plan.document())
+        for document in (told, json.loads(json.dumps(plan.document())))
     )
     keys = [key for key in {**one, **other} if one.get(key) != other.get(key) or (key in one) != (key in other)]
     return [f"{key} was {shown(one, key)}, and is {shown(other, key)} here" for key in keys]

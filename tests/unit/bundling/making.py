@@ -39,7 +39,7 @@ DATA = {
     "name": "rows",
     "version": "1.0",
     "provider": "table",
-    "options": {"file": "../tables/rows.csv", "label_column": -1, "dtype": "float32"},
+    "options": {"file": "../tables/rows.csv", "label_column": -1, "shape": [16], "dtype": "float32"},
 }
 CLASSES = (0, 0, 0, 1)
 """The labels of the rows; the model always answers 0."""
@@ -69,7 +69,7 @@ def make_run(folder: Path) -> Path:
         "--mode",
         "both",
         "--duration",
-        "0.3",
+        "0.7",
         "--quiet",
     ]
     done = subprocess.run(

@@ -157,6 +157,7 @@ PIN = f"numpy==2.0 --hash=sha256:{'0' * 64}\n"
         ("numpy==2.0\n" + PIN, "more than pinned packages"),
         ("", "more than pinned packages"),
     ],
+    ids=range(11),
 )
 def test_a_lock_says_nothing_to_pip_but_pins(bundle: Path, tmp_path: Path, lock: str, words: str) -> None:
     changes = {LOCK: lock.encode(), DOCUMENT: changed_document(bundle, environment=ENVIRONMENT)}

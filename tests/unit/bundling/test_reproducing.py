@@ -64,14 +64,14 @@ def test_the_plan_of_a_bundle_is_made_again(opened: Opened, plugins: Plugins) ->
     assert plan.sha256 == opened.document.run.plan_sha256
     assert plan_differences(opened, plan) == []
     assert list(file_differences(opened, request, plugins.catalog)) == []
-    assert (plan.test.mode, plan.test.duration_s) == ("both", 0.3)
+    assert (plan.test.mode, plan.test.duration_s) == ("both", 0.7)
     assert plan.labels == {LABEL: opened.document.run.id}
     assert plan.host.model_manifest == str(opened.folder / "model/constant.yaml")
 
 
 def test_another_plan_is_told_key_by_key(opened: Opened, plugins: Plugins) -> None:
     plan = ask(opened, plugins).plan_without_fetching().with_test(duration_s=0.4)
-    assert plan_differences(opened, plan) == ["test.duration_s was 0.3, and is 0.4 here"]
+    assert plan_differences(opened, plan) == ["test.duration_s was 0.7, and is 0.4 here"]
 
 
 def test_other_data_and_data_that_is_not_there_are_told(opened: Opened, plugins: Plugins) -> None:
