@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mlharness.cli import reproduce
+from mlharness.errors import UserError
 from tests.unit.bundling.conftest import bundle, made
 from tests.unit.bundling.making import forge, members_of
 from tests.unit.bundling.test_reproducing import locked
@@ -25,7 +26,7 @@ def test_a_run_is_bundled_with_and_without_the_word(mlh: Mlh, made: Path, tmp_pa
     ran = mlh(*words, str(made), "-o", str(target), "--with-files", "--no-lock")
     assert ran.code == 0, ran.err
     first, second, note = ran.out.splitlines()
-    assert first == f"{target}: 18 files, {target.stat().st_size:,} bytes"
+    assert first == f"{target}: 19 files, {target.stat().st_size:,} bytes"
     assert second.startswith("sha256 ")
     assert note.strip() == "no environment is in it: mlh reproduce runs in the one that it finds"
     again = mlh(*words, str(made), "-o", str(target), "--with-files", "--no-lock", "--json")
@@ -125,7 +126,7 @@ def test_the_environments_own_mlh_goes_on(
 
     def become(path: str, words: Sequence[str], env: Mapping[str, str]) -> None:
         became.append((path, words, env))
-        raise SystemExit(0)
+        raise UserError("this process is another now")
 
     record = a_record()
     monkeypatch.setattr(reproduce.os, "execve", become)
