@@ -118,10 +118,10 @@ def read_document(text: bytes, source: str) -> BundleDocument:
             f"{source} is a bundle of version {version}, and this mlharness reads {FORMAT_VERSION}",
             f"Upgrade mlharness: the bundle was made by {loaded.get('mlharness', 'a newer one')}.",
         )
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema()).iter_errors(loaded))
-    if error is not None:
-        where = ".".join(map(str, error.absolute_path)) or "the document"
-        raise UserError(f"{source}: {DOCUMENT} does not follow its schema: {where}: {error.message[:200]}", AGAIN)
+    wrong = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema()).iter_errors(loaded))
+    if wrong is not None:
+        where = ".".join(map(str, wrong.absolute_path)) or "the document"
+        raise UserError(f"{source}: {DOCUMENT} does not follow its schema: {where}: {wrong.message[:200]}", AGAIN)
     return msgspec.convert(loaded, BundleDocument)
 
 

@@ -28,22 +28,17 @@ if TYPE_CHECKING:
     from mlharness.request import Request
 
 
-class _Share(click.ParamType):
-    """A share, written in percent: ``5%`` or ``5``."""
-
-    name = "percent"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """From 0 to 1000 %."""
-        if isinstance(value, float):
-            return value
-        try:
-            number = float(str(value).strip().removesuffix("%")) / 100
-        except ValueError:
-            number = -1.0
-        if not 0 <= number <= 10:
-            self.fail(f"{value!r} is no percentage from 0% to 1000%", param, ctx)
-        return number
+def _share(context: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
+    """A share, written in percent: ``5%`` or ``5``. None when nothing is said."""
+    if text is None:
+        return None
+    try:
+        number = float(text.strip().removesuffix("%")) / 100
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 10:
+        raise UserError(f"--within {text!r} is no percentage from 0% to 1000%", "Write --within 10%.")
+    return number
 
 
 @dataclass(frozen=True)
@@ -66,7 +61,7 @@ class _Asked:
     "--repeat", type=click.IntRange(min=1), default=1, show_default=True, help="Run so often; 5 give an interval."
 )
 @click.option(
-    "--within", type=_Share(), metavar="PERCENT", help="How far the figure may be from the bundle's; 25% if not said."
+    "--within", callback=_share, metavar="PERCENT", help="How far the figure may be from the bundle's; 25% if not said."
 )
 @click.option("--trust", is_flag=True, help="Let the bundle's packages and Python be executed, now and later.")
 @data_dir_option
@@ -182,7 +177,7 @@ def _run(asked: _Asked, opened: Opened, output: Output) -> ExitCode:
             "differences": environment_differences(opened, runs[0].system),
         },
     }
-    output.show(lambda: document, lambda: _print(output, document))
+    output.show(lambda: document, lambda: print_document(output, document))
     return ExitCode.DONE if document["reproduced"] else ExitCode.FAILED
 
 
@@ -242,7 +237,7 @@ def _print_reasons(output: Output, opened: Opened, reasons: Sequence[str]) -> No
         output.line(f"  {reason}")
 
 
-def _print(output: Output, document: dict[str, Any]) -> None:
+def print_document(output: Output, document: dict[str, Any]) -> None:
     """Verdict, figures, and what differs."""
     run = document["bundle"]["run"]
     output.line(f"{run}: {'REPRODUCED' if document['reproduced'] else 'NOT REPRODUCED'}{_how_near(document)}")

@@ -52,25 +52,10 @@ def test_a_run_is_bundled_verified_and_made_again(bench: Bench, mlh: Mlh, tmp_pa
     assert again.document["accuracy"]["difference"] == 0
     assert again.result["plan_sha256"] == ran.result["plan_sha256"]
     assert again.result["labels"] == {"mlh.reproduces": ran.run.name}
-    exact = mlh("reproduce", bundle, "--here", "--within", "0%", "--output", str(tmp_path / "again"))
-    assert exact.code == 3
-    assert "NOT REPRODUCED" in exact.out
-
-
-@pytest.mark.parametrize("scenario", ["MultiStream", "Offline"])
-def test_figures_of_other_scenarios_follow_from_their_logs(
-    bench: Bench, mlh: Mlh, tmp_path: Path, scenario: str
-) -> None:
-    ran = bench("null", "--scenario", scenario, "--duration", "0.3")
-    assert ran.code == 0, ran.err
-    assert mlh("bundle", str(ran.run), "-o", "x.mlhz", "--no-lock").code == 0
-    verified = mlh("bundle", "verify", "x.mlhz", "--json")
-    assert verified.code == 0, verified.out
-    assert {"metric.value", "samples", "latency_ns.p99"} <= set(verified.document["recomputed"])
 
 
 def test_a_traced_run_goes_in_with_or_without_its_trace(bench: Bench, mlh: Mlh, tmp_path: Path) -> None:
-    ran = bench("digits-cnn", "--duration", "0.3", "--trace", "model")
+    ran = bench("digits-cnn", "--scenario", "Offline", "--duration", "0.3", "--trace", "model")
     assert ran.code == 0, ran.err
     for option, there in (("--trace", True), ("--no-trace", False)):
         bundle = f"x{option}.mlhz"
@@ -79,4 +64,6 @@ def test_a_traced_run_goes_in_with_or_without_its_trace(bench: Bench, mlh: Mlh, 
         assert ("run/spans.parquet" in names) is there
         verified = mlh("bundle", "verify", bundle, "--json")
         assert verified.code == 0, verified.out
-        assert ("trace.slowdown.percent" in verified.document["recomputed"]) is there
+        recomputed = set(verified.document["recomputed"])
+        assert {"metric.value", "samples", "latency_ns.p99"} <= recomputed
+        assert ("trace.slowdown.percent" in recomputed) is there

@@ -23,7 +23,7 @@ UNTOLD = ("result_overlatency_query_count", "result_token")
 def tests(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Measured]:
     """A test of every scenario, as LoadGen really leaves them, and of the accuracy mode."""
     base = tmp_path_factory.mktemp("logs")
-    found = {scenario: run_tiny(base / scenario, scenario) for scenario in SCENARIOS}
+    found: dict[str, Path] = {scenario: run_tiny(base / scenario, scenario) for scenario in SCENARIOS}
     found["accuracy"] = run_tiny(base / "accuracy", "Offline", "AccuracyOnly")
     return {name: measured(folder) for name, folder in found.items()}
 

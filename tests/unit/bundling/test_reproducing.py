@@ -24,12 +24,14 @@ from mlharness.bundling.reproducing import (
     require_trust,
 )
 from mlharness.environments.creating import Telling
+from mlharness.environments.record import Record
 from mlharness.errors import TrustError, UserError
 from mlharness.manifest.trust import TrustStore
 from mlharness.plugins import Plugins, build_manager
 from mlharness.request import Request
 from tests.unit.bundling.making import bundle_of, forge, members_of
 from tests.unit.bundling.test_opening import ENVIRONMENT, HEADER, PIN
+from tests.unit.environments.making import a_record
 
 ABOUT = {
     "name": "null-1-py3.11", "framework": "null", "distribution": "mlharness", "variant": "", "python": "3.11.1",
@@ -153,14 +155,16 @@ def test_an_environment_for_another_platform_or_none_is_refused(opened: Opened, 
 def test_an_environment_is_named_by_its_lock(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[Any, ...]] = []
 
-    def create(*arguments: Any) -> tuple[str, bool]:
+    made = (a_record(), True)
+
+    def create(*arguments: Any) -> tuple[Record, bool]:
         asked.append(arguments)
-        return "record", True
+        return made
 
     monkeypatch.setattr(module, "create_from", create)
     monkeypatch.setattr(module, "this_platform", lambda: "Linux x86_64")
     opened = locked(bundle, tmp_path)
-    assert rebuild(opened, Telling()) == ("record", True)
+    assert rebuild(opened, Telling()) == made
     ((lock, python, name, _),) = asked
     assert (lock, python) == (opened.lock, None)
     assert name.startswith("bundle-null-1-py3.11-")

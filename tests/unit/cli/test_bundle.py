@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from mlharness.cli import reproduce
+from mlharness.bundling.judging import judge
+from mlharness.cli.output import Output
+from mlharness.cli.reproduce import print_document
 from mlharness.errors import UserError
 from tests.unit.bundling.conftest import bundle, made
 from tests.unit.bundling.making import forge, members_of
 from tests.unit.bundling.test_reproducing import locked
 from tests.unit.cli.conftest import Mlh
+from tests.unit.comparing.making import a_run, noisy
 from tests.unit.environments.making import a_record
 
 __all__ = ["bundle", "made"]  # pytest finds fixtures by their names here
@@ -129,7 +133,7 @@ def test_the_environments_own_mlh_goes_on(
         raise UserError("this process is another now")
 
     record = a_record()
-    monkeypatch.setattr(reproduce.os, "execve", become)
+    monkeypatch.setattr(os, "execve", become)
     monkeypatch.setattr("mlharness.bundling.reproducing.rebuild", lambda opened, telling: (record, True))
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
     ran = mlh("reproduce", str(opened.path))
@@ -146,3 +150,23 @@ def test_the_environments_own_mlh_goes_on(
     assert words[4:] == expected
     assert "PYTHONPATH" not in env
     assert env["MLH_DATA_DIR"] == os.environ["MLH_DATA_DIR"]
+
+
+def test_a_figure_that_is_too_far_away_is_said_with_what_differs(capsys: pytest.CaptureFixture[str]) -> None:
+    made = [a_run(number, factor, {"system.host": "south"}) for number, factor in enumerate(noisy(5, 0.02, 1, 1.5), 2)]
+    document = {
+        **judge(a_run(), made, 0.1),
+        "bundle": {"run": "that-run"},
+        "environment": {"interpreter": "python", "differences": ["numpy was 2.1, and is 2.0 here"]},
+    }
+    print_document(Output(), document)
+    lines = capsys.readouterr().out.splitlines()
+    assert re.match(
+        r"that-run: NOT REPRODUCED, 90th percentile latency .* \+\d+\.\d % of the bundle's \(10 % allowed\)", lines[0]
+    )
+    assert lines[1].strip().startswith("early_stopping_latency_ss is +")
+    row = next(line for line in lines if line.startswith("90th percentile latency (early stopping)"))
+    assert re.search(r"1\.000 ms +1\.\d+ ms +\+\d+\.\d+ % +\+\d+\.\d+ % to \+\d+\.\d+ %$", row)
+    assert "  environment: numpy was 2.1, and is 2.0 here" in lines
+    assert "  host: host was north, and is south here" in lines
+    assert [line for line in lines if line.startswith("run  ")] == [f"run  {run.id}" for run in made]
