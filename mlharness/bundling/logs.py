@@ -192,7 +192,7 @@ def alike(logged: Any, said: Any) -> bool:
 def printed_alike(text: str, value: Any) -> bool:
     """Whether a value is what the summary shows as this text."""
     if isinstance(value, bool):
-        return text in (("Yes", "1") if value else ("No", "0"))
+        return text.lower() in (("yes", "1") if value else ("no", "0"))
     if isinstance(value, str):
         return text == value
     try:

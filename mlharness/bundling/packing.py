@@ -208,7 +208,7 @@ def check_paths(sources: Sequence[Source], wish: Wish) -> None:
     size = sum(one.path.stat().st_size for one in local)
     listed = ", ".join(one.source for one in local[:4]) + (" ..." if len(local) > 4 else "")
     raise UserError(
-        f"{len(local)} files ({size:,} bytes) are named by paths of this machine: {listed}",
+        f"the manifests name files of this machine by paths: {listed} ({size:,} bytes)",
         "Put them into the bundle: --with-files. Or leave them out: --without-files; whoever reproduces the run then "
         "needs them.",
     )
@@ -326,12 +326,14 @@ def notes(document: BundleDocument) -> Iterator[str]:
     if document.environment is None:
         yield "no environment is in it: mlh reproduce runs in the one that it finds"
     outside = [file for file in document.files if not file.inside]
-    if fetched := [file.source for file in outside if file.kind == "fetched"]:
-        yield f"{len(fetched)} files are fetched again: {', '.join(fetched[:3])}"
-    if paths := [file.source for file in outside if file.kind == "path"]:
-        yield f"{len(paths)} files are not in it, and must be where the manifests say: {', '.join(paths[:3])}"
-    if roots := [file for file in outside if file.kind == "root"]:
-        yield f"the data set's folder is not in it: {len(roots)} files, for --data-dir"
+    said = {
+        "fetched": "files that are fetched again",
+        "path": "files that are not in it, and must be where the manifests say",
+        "root": "files of the data set's folder, for --data-dir",
+    }
+    for kind, what in said.items():
+        if sources := [file.source for file in outside if file.kind == kind]:
+            yield f"{what}: {', '.join(sources[:3])}" + (f" and {len(sources) - 3} more" if len(sources) > 3 else "")
     if document.run.status == "invalid":
         yield "the run is INVALID"
 

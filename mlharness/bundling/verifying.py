@@ -20,6 +20,8 @@ from mlharness.plugins import Plugins
 from mlharness.runner.job import Job
 from mlharness.supervise import Watch
 
+_SCORED = tuple(f"accuracy.{key}" for key in ("value", "unit", "n", "interval", "details", "passed"))
+"""Keys of the result that the metric gives, or that follow from it."""
 _SAME = 1e-9
 """Two versions of numpy may add in another order."""
 
@@ -70,9 +72,10 @@ def score_again(
         job = Job("score", request.blocked, plan, directory=str(run.accuracy.directory))
         score = supervise.run(job, watch, opened.folder.parent / "runner.log", plan.host.interpreter).one("scored")
     except MlharnessError as error:
-        for key in [key for key in checks.recomputed if key.startswith("accuracy.")]:
+        why = error.message.replace(f"{opened.folder}/", "")
+        for key in [key for key in checks.recomputed if key.startswith(_SCORED)]:
             checks.recomputed.remove(key)
-            checks.stated[key] = f"it follows from scored.json, and that was not computed again: {error.message}"
+            checks.stated[key] = f"as in scored.json, which was not computed again: {why}"
         return
     for name, found, wanted in score_differences(run.score or {}, score):
         checks.note(f"result.json: accuracy.{name}", f"it is {found}, and responses and labels give {wanted}")

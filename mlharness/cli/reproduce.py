@@ -61,7 +61,10 @@ class _Asked:
     "--repeat", type=click.IntRange(min=1), default=1, show_default=True, help="Run so often; 5 give an interval."
 )
 @click.option(
-    "--within", callback=_share, metavar="PERCENT", help="How far the figure may be from the bundle's; 25% if not said."
+    "--within",
+    callback=_share,
+    metavar="PERCENT",
+    help="How far the figure may be from the bundle's; 100% if not said.",
 )
 @click.option("--trust", is_flag=True, help="Let the bundle's packages and Python be executed, now and later.")
 @data_dir_option
@@ -188,7 +191,7 @@ def _request(asked: _Asked, opened: Opened, plugins: Plugins) -> Request:
     missing = missing_beside(opened)
     if missing:
         raise UserError(
-            f"{len(missing)} files were left out of the bundle: {', '.join(path.name for path in missing[:4])}",
+            f"files were left out of the bundle: {', '.join(path.name for path in missing[:4])}",
             "Get them from whoever made the bundle, and put them here: " + ", ".join(map(str, missing[:4])),
         )
     return request_of(opened, plugins, asked.allowed, asked.root or runs_dir(), asked.block)
@@ -269,7 +272,7 @@ def _how_near(document: dict[str, Any]) -> str:
     if decides is None or decides["ratio"] is None:
         return ""
     name = FIGURES.get(decides["name"], decides["name"])
-    return f", {name} {100 * (decides['ratio'] - 1):+.1f} % of the bundle's ({100 * document['within']:g} % allowed)"
+    return f", {name} {100 * (decides['ratio'] - 1):+.1f} % against the bundle ({100 * document['within']:g} % allowed)"
 
 
 def _metric(metric: dict[str, Any]) -> list[str]:

@@ -29,7 +29,7 @@ def test_a_figure_may_be_as_far_away_as_was_asked_in_both_directions(factor: flo
     assert found["metrics"][0]["ratio"] == pytest.approx(factor)
     assert found["metrics"][0]["interval"] is None, "one run has none"
     assert found["reasons"] == (
-        [] if holds else [f"early_stopping_latency_ss is {100 * (factor - 1):+.1f} % of the bundle's"]
+        [] if holds else [f"early_stopping_latency_ss is {100 * (factor - 1):+.1f} % against the bundle"]
     )
 
 

@@ -24,6 +24,7 @@ def tests(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Measured]:
     """A test of every scenario, as LoadGen really leaves them, and of the accuracy mode."""
     base = tmp_path_factory.mktemp("logs")
     found: dict[str, Path] = {scenario: run_tiny(base / scenario, scenario) for scenario in SCENARIOS}
+    found["late"] = run_tiny(base / "late", "Server", server_target_latency_ns=1)
     found["accuracy"] = run_tiny(base / "accuracy", "Offline", "AccuracyOnly")
     return {name: measured(folder) for name, folder in found.items()}
 
@@ -38,6 +39,11 @@ def measured(directory: Path) -> Measured:
 def found(test: Measured, name: str, audited: bool = False) -> list[str]:
     accuracy = name == "accuracy"
     return list(disagreements(test, "Offline" if accuracy else name, accuracy, audited))
+
+
+def test_what_loadgen_left_of_an_invalid_test_goes_together(tests: dict[str, Measured]) -> None:
+    assert not tests["late"].log.valid
+    assert list(disagreements(tests["late"], "Server", False, True)) == []
 
 
 @pytest.mark.parametrize("name", [*SCENARIOS, "accuracy"])

@@ -38,12 +38,12 @@ def test_the_same_run_gives_the_same_bytes(made: Path, bundle: Path, tmp_path: P
 
 def test_files_named_by_paths_are_asked_about(made: Path, tmp_path: Path) -> None:
     with pytest.raises(
-        UserError, match=r"1 files \(\d+ bytes\) are named by paths of this machine: ../tables"
+        UserError, match=r"name files of this machine by paths: \.\./tables/rows\.csv \(\d+ bytes\)"
     ) as caught:
         bundle_of(made, tmp_path / "x", files=None)
     assert "--with-files" in caught.value.remedy
     packed = bundle_of(made, tmp_path / "x", files=False)
-    assert packed.notes[1] == "1 files are not in it, and must be where the manifests say: ../tables/rows.csv"
+    assert packed.notes[1] == "files that are not in it, and must be where the manifests say: ../tables/rows.csv"
     assert "dataset/tables/rows.csv" not in members_of(tmp_path / "x")
     assert packed.document.files[0].sha256
 
