@@ -14,14 +14,13 @@ from mlharness.bundling.judging import judge
 from mlharness.cli.output import Output
 from mlharness.cli.reproduce import print_document
 from mlharness.errors import UserError
-from tests.unit.bundling.conftest import bundle, made
 from tests.unit.bundling.making import forge, members_of
 from tests.unit.bundling.test_reproducing import locked
-from tests.unit.cli.conftest import Mlh
+from tests.unit.cli.conftest import Mlh, mlh
 from tests.unit.comparing.making import a_run, noisy
 from tests.unit.environments.making import a_record
 
-__all__ = ["bundle", "made"]  # pytest finds fixtures by their names here
+__all__ = ["mlh"]  # pytest finds fixtures by their names here
 
 
 @pytest.mark.parametrize("words", [("bundle",), ("bundle", "create")])
