@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlharness.cli.bundle import bundle_argument, data_dir_option, show_findings
-from mlharness.cli.comparison import interval, shortened, value
 from mlharness.cli.exits import ExitCode
 from mlharness.cli.options import allow_http_option, block_option, output_options
 from mlharness.cli.output import Output
-from mlharness.cli.summary import FIGURES
 from mlharness.errors import UserError
 
 if TYPE_CHECKING:
@@ -157,6 +155,7 @@ def _run(asked: _Asked, opened: Opened, output: Output) -> ExitCode:
     from mlharness.bundling.judging import WITHIN, judge
     from mlharness.bundling.reproducing import environment_differences
     from mlharness.cli.discovery import discover
+    from mlharness.cli.reproduction import print_document, print_reasons
     from mlharness.comparing.runs import read_run
     from mlharness.errors import PluginError
 
@@ -165,7 +164,9 @@ def _run(asked: _Asked, opened: Opened, output: Output) -> ExitCode:
         request = _request(asked, opened, plugins)
         reasons = _reasons_not_to_run(opened, request, plugins, output)
         if reasons:
-            output.show(lambda: _nothing(opened, asked, reasons), lambda: _print_reasons(output, opened, reasons))
+            output.show(
+                lambda: _nothing(opened, asked, reasons), lambda: print_reasons(output, opened.document.run.id, reasons)
+            )
             return ExitCode.FAILED
         made = [_bench(request, plugins, output, number, asked.repeat) for number in range(1, asked.repeat + 1)]
     except PluginError as error:
@@ -232,63 +233,3 @@ def _nothing(opened: Opened, asked: _Asked, reasons: Sequence[str]) -> dict[str,
         "schema_version": 1, "reproduced": False, "within": asked.within, "reasons": list(reasons), "runs": [],
         "metrics": [], "accuracy": None, "differences": [], "bundle": _about(opened), "environment": None,
     }  # fmt: skip
-
-
-def _print_reasons(output: Output, opened: Opened, reasons: Sequence[str]) -> None:
-    output.line(f"{opened.document.run.id}: NOT RUN, since it would be another run")
-    for reason in reasons:
-        output.line(f"  {reason}")
-
-
-def print_document(output: Output, document: dict[str, Any]) -> None:
-    """Verdict, figures, and what differs."""
-    run = document["bundle"]["run"]
-    output.line(f"{run}: {'REPRODUCED' if document['reproduced'] else 'NOT REPRODUCED'}{_how_near(document)}")
-    for reason in document["reasons"]:
-        output.line(f"  {reason}")
-    if document["metrics"] or document["accuracy"]:
-        output.line()
-        output.table(
-            ("FIGURE", "BUNDLE", "HERE", "CHANGE", "INTERVAL"),
-            [*map(_metric, document["metrics"]), *_accuracy(document)],
-        )
-    told = [f"environment: {text}" for text in document["environment"]["differences"]]
-    told += [
-        f"{one['aspect']}: {one['name']} was {shortened(one['bundle'])}, and is {shortened(one['here'])} here"
-        for one in document["differences"]
-    ]
-    if told:
-        output.line()
-        output.line("What differs:")
-        for text in told:
-            output.line(f"  {text}")
-    output.line()
-    for name in document["runs"]:
-        output.line(f"run  {name}")
-
-
-def _how_near(document: dict[str, Any]) -> str:
-    decides = next((metric for metric in document["metrics"] if metric["decides"]), None)
-    if decides is None or decides["ratio"] is None:
-        return ""
-    name = FIGURES.get(decides["name"], decides["name"])
-    return f", {name} {100 * (decides['ratio'] - 1):+.1f} % against the bundle ({100 * document['within']:g} % allowed)"
-
-
-def _metric(metric: dict[str, Any]) -> list[str]:
-    from mlharness.comparing.effects import geometric_mean
-
-    name = FIGURES.get(metric["name"], f"latency {metric['name']}")
-    here = value(geometric_mean(metric["values"]), metric["unit"]) if metric["ratio"] is not None else ""
-    change = "" if metric["ratio"] is None else f"{100 * (metric['ratio'] - 1):+.2f} %"
-    return [name, value(metric["bundle"], metric["unit"]), here, change, interval(metric)]
-
-
-def _accuracy(document: dict[str, Any]) -> list[list[str]]:
-    found = document["accuracy"]
-    if found is None:
-        return []
-    sides = [f"{found[side]['value']:.5g} {found['unit']}".rstrip() for side in ("a", "b")]
-    bounds = "" if found["interval"] is None else f"{found['interval'][0]:+.3g} to {found['interval'][1]:+.3g}"
-    difference = "" if found["difference"] is None else f"{found['difference']:+.3g}"
-    return [[found["metric"], *sides, difference, bounds]]

@@ -12,7 +12,7 @@ import pytest
 
 from mlharness.bundling.judging import judge
 from mlharness.cli.output import Output
-from mlharness.cli.reproduce import print_document
+from mlharness.cli.reproduction import print_document
 from mlharness.errors import UserError
 from tests.unit.bundling.making import forge, members_of
 from tests.unit.bundling.test_reproducing import locked
