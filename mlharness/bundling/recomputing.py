@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import re
@@ -26,7 +27,10 @@ from mlharness.trace.files import FOLDER
 from mlharness.tracing import LOGS, slowdown
 
 SEARCH = "search"
-BROKEN = (MlharnessError, OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError)
+BROKEN = (
+    MlharnessError, OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError,
+    csv.Error, msgspec.MsgspecError,
+)  # fmt: skip
 """What reading files raises that somebody has changed: they are no longer of the form in which they were written."""
 _NEAR_S = 0.0015
 """Stretches are rounded to milliseconds, and so are the samples that they are made of."""

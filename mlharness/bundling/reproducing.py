@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from mlharness.bundling.document import AUDIT_CONF, USER_CONF, PackedFile, Packe
 from mlharness.bundling.environment import this_platform
 from mlharness.bundling.opening import Opened
 from mlharness.bundling.recomputing import leaves, shown
+from mlharness.data_root import ROOT
 from mlharness.environments.creating import Telling
 from mlharness.environments.rebuilding import create_from, read_lock
 from mlharness.environments.record import Record
@@ -87,11 +89,11 @@ def plan_differences(opened: Opened, plan: RunPlan) -> list[str]:
 
 def file_differences(opened: Opened, request: Request, catalog: Catalog) -> Iterator[str]:
     """Files of the data set, the steps and the metric that are not here, or not the same."""
-    for file in opened.document.files:
-        if file.use == "weights":
-            continue  # the plan has their hashes
+    files = [file for file in opened.document.files if file.use != "weights"]  # the plan has their hashes
+    root = root_of(request) if any(file.kind == "root" for file in files) else None
+    for file in files:
         try:
-            path = path_of(file, request, catalog)
+            path = path_of(file, request, root, catalog)
         except UserError as error:
             yield f"{file.source} is not here: {error.message}"
             continue
@@ -101,14 +103,20 @@ def file_differences(opened: Opened, request: Request, catalog: Catalog) -> Iter
             yield f"{file.source} is another file here: its sha256 was {file.sha256}, and is {sha256_of(path)}"
 
 
-def path_of(file: PackedFile, request: Request, catalog: Catalog) -> Path | None:
-    """Where a file is here. Raises UserError when it cannot be told."""
+def root_of(request: Request) -> Path:
+    """The folder of the data set's files. Raises UserError when nobody names it."""
+    plan = request.plan_without_fetching()
+    named = plan.dataset.options.get(ROOT.name) or plan.host.data_dir
+    if not named:
+        raise UserError("nobody says where the data set's files are", "Name their folder: --data-dir DIR.")
+    return Path(named).expanduser()
+
+
+def path_of(file: PackedFile, request: Request, root: Path | None, catalog: Catalog) -> Path | None:
+    """Where a file is here. Raises UserError when it is not there."""
     if file.kind == "root":
-        plan = request.plan_without_fetching()
-        named = plan.dataset.options.get("root") or plan.host.data_dir
-        if not named:
-            raise UserError("nobody says where the data set's files are", "Name their folder: --data-dir DIR.")
-        return Path(named).expanduser() / file.source
+        assert root is not None, "there are such files"
+        return root / file.source
     base = (request.model if file.of == "model" else request.dataset).origin.path.parent
     return resolve(file.source, base, None, catalog, allow_http=True)
 
@@ -120,7 +128,7 @@ def missing_beside(opened: Opened) -> list[Path]:
     for file in document.files:
         packed = document.model if file.of == "model" else document.dataset
         if file.kind == "path" and not file.inside and "://" not in file.source:
-            path = (opened.folder / packed.inside).parent / file.source
+            path = Path(os.path.normpath((opened.folder / packed.inside).parent / file.source))
             found += [] if path.exists() else [path]
     return found
 

@@ -224,17 +224,22 @@ def test_a_bundle_is_reproduced_in_an_environment_that_is_rebuilt_of_its_lock(he
     assert wheels == ["mlh_fake_engine", "mlharness"]
     assert here.mlh("bundle", "verify", str(bundle))["holds"]
     elsewhere = here.folder / "elsewhere"
-    moved = {"MLH_DATA_DIR": str(elsewhere / "data"), "MLH_CACHE_DIR": str(elsewhere / "cache")}
-    refused = here.mlh("reproduce", str(bundle), code=2, **moved)["error"]
+
+    def reproduce(*options: str, code: int = 0) -> Any:
+        return here.mlh(
+            "reproduce", str(bundle), "--within", "900%", *options, code=code,  # other tests may be at work beside it
+            MLH_DATA_DIR=str(elsewhere / "data"), MLH_CACHE_DIR=str(elsewhere / "cache"),
+        )  # fmt: skip
+
+    refused = reproduce(code=2)["error"]
     assert "code that would run on this machine, and that nobody has trusted yet" in refused["message"]
     assert not (elsewhere / "data" / "envs").exists()
-    near = ("--within", "900%")  # of other tests beside it
-    found = here.mlh("reproduce", str(bundle), "--trust", *near, **moved)
+    found = reproduce("--trust")
     assert found["reproduced"], found
     assert found["environment"]["differences"] == []
     interpreter = Path(found["environment"]["interpreter"])
     assert interpreter.is_relative_to(elsewhere / "data" / "envs")
     (record,) = (elsewhere / "data" / "envs").glob("bundle-engine-1.0-*/mlharness-env.json")
     made = record.stat().st_mtime_ns
-    assert here.mlh("reproduce", str(bundle), *near, **moved)["environment"]["interpreter"] == str(interpreter)
+    assert reproduce()["environment"]["interpreter"] == str(interpreter)
     assert record.stat().st_mtime_ns == made, "an equal one is used again, and is trusted"

@@ -75,6 +75,14 @@ def test_an_invalid_run_does_not_reproduce_a_valid_one() -> None:
     assert judge(a_run(1, changes={"status": "invalid"}), [broken], 0.5)["reproduced"]
 
 
+def test_a_run_that_failed_is_no_reproduction() -> None:
+    gone: dict[str, Any] = dict.fromkeys(("metric", "latency_ns", "accuracy", "fingerprint"))
+    failed = a_run(2, changes={**gone, "status": "failed", "invalid_reasons": ["the runner was killed"]})
+    found = judge(a_run(), [failed], 0.5)
+    assert (found["reproduced"], found["metrics"]) == (False, [])
+    assert found["reasons"][0].endswith("is failed, and the bundle's is valid: the runner was killed")
+
+
 @pytest.mark.parametrize(
     ("score", "reasons"),
     [

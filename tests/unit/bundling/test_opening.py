@@ -203,6 +203,33 @@ def test_a_newer_or_damaged_document_is_refused(
     assert list((tmp_path / "out").iterdir()) == []
 
 
+JUNK = (None, True, -1, 1e400, 10**30, "", "\0", [], {}, [[[]]], {"key": []}, "\ud800")
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_stands_in_a_document_no_check_ends_in_a_traceback(bundle: Path, tmp_path: Path, seed: int) -> None:
+    draw = random.Random(seed)  # noqa: S311  # not for secrets
+    members = members_of(bundle)
+    name = draw.choice([name for name in members if name.endswith(".json") and "mlperf" not in name])
+    document = json.loads(members[name])
+    place: Any = document
+    while True:
+        key = draw.choice(list(place)) if isinstance(place, dict) else draw.randrange(len(place))
+        if not isinstance(place[key], (dict, list)) or not place[key] or draw.random() < 0.3:
+            break
+        place = place[key]
+    place[key] = draw.choice(JUNK)
+    forged = forge(bundle, tmp_path / "forged", {name: json.dumps(document).encode()})
+    assert passes(forged, tmp_path / "out") in (True, False)
+
+
+def test_a_document_without_end_is_a_finding(bundle: Path, tmp_path: Path) -> None:
+    deep = b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    for name in ("run/plan.json", "run/system.json", "run/result.json"):
+        assert not look(forge(bundle, tmp_path / "forged.x", {name: deep}), tmp_path / "out").hold
+        (tmp_path / "forged.x").unlink()
+
+
 def test_a_bundle_is_kept_once_and_mended_when_somebody_changed_it(bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     opened = open_into(bundle, tmp_path / "out", Checks())
