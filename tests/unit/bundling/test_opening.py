@@ -203,7 +203,7 @@ def test_a_newer_or_damaged_document_is_refused(
     assert list((tmp_path / "out").iterdir()) == []
 
 
-JUNK = (None, True, -1, 1e400, 10**30, "", "\0", [], {}, [[[]]], {"key": []}, "\ud800")
+JUNK: tuple[Any, ...] = (None, True, -1, 1e400, 10**30, "", "\0", [], {}, [[[]]], {"key": []}, "\ud800")
 
 
 @pytest.mark.parametrize("seed", range(40))

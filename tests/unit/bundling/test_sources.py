@@ -23,7 +23,8 @@ from tests.unit.runner.making import a_metric, a_plan
     ("source", "kind"),
     [
         ("a/b.onnx", "path"), ("../b.onnx", "path"), ("/a/b.onnx", "path"), ("file:///a/b", "path"),
-        ("FILE:///a", "path"), ("pkg://a/b", "package"), ("https://a/b", "fetched"), ("torchvision://resnet18?weights=none", "fetched"),
+        ("FILE:///a", "path"), ("pkg://a/b", "package"), ("https://a/b", "fetched"),
+        ("torchvision://resnet18?weights=none", "fetched"),
     ],
 )  # fmt: skip
 def test_where_a_file_comes_from(source: str, kind: str) -> None:
