@@ -10,6 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TypeAlias
 
+import msgspec
+
 from mlharness import rundir
 from mlharness.bundling.container import Content, sha256_of, size_of, write_bundle
 from mlharness.bundling.document import (
@@ -34,6 +36,7 @@ from mlharness.errors import UserError
 from mlharness.manifest.documents import DataSetManifest, ModelManifest
 from mlharness.manifest.files import as_uri, find_source
 from mlharness.manifest.library import ManifestLibrary
+from mlharness.manifest.published.upgrade import read_upgraded
 from mlharness.monitor import FILE as HOST
 from mlharness.plan import RunPlan
 from mlharness.planning import plugins_of, requirements_of
@@ -155,8 +158,6 @@ def check_whole(directory: Path) -> Recorded:
 
 def choices_of(run: Recorded) -> Choices:
     """What the user chose for the run. Raises UserError for a run of an mlharness that did not note it."""
-    import msgspec
-
     try:
         return read_choices(run.plan_document["choices"])
     except (KeyError, msgspec.ValidationError) as error:
@@ -188,8 +189,6 @@ def manifests(plan: RunPlan, choices: Choices, plugins: Plugins) -> tuple[ModelM
 
 def named(path: str, member: str) -> str:
     """A manifest's path, with the name of the model when it holds a family of them."""
-    from mlharness.manifest.published.upgrade import read_upgraded
-
     return f"{path}#{member}" if read_upgraded(Path(path)).data.get("members") else path
 
 

@@ -25,7 +25,7 @@ from mlharness.manifest.files import resolve
 from mlharness.manifest.library import Kind, ManifestLibrary
 from mlharness.manifest.trust import Trust
 from mlharness.plan import RunPlan
-from mlharness.plugins import Plugins
+from mlharness.plugins import Plugins, canonical
 from mlharness.registrars import Catalog
 from mlharness.request import Request, prepare
 from mlharness.store.reading import read_json
@@ -189,8 +189,6 @@ def locked_packages(opened: Opened) -> Mapping[str, str]:
 
 def environment_differences(opened: Opened, system: Mapping[str, Any]) -> list[str]:
     """In what installed packages and code differ from those of the bundle's run, as far as that needs them."""
-    from mlharness.plugins import canonical
-
     then = read_json(opened.run / rundir.SYSTEM)
     was, here = (
         {canonical(name): version for name, version in one.get("packages", {}).items()} for one in (then, system)
