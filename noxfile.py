@@ -26,16 +26,20 @@ NEEDED_BY_TESTS = {
 """Plugins whose tests run models of another plugin's framework."""
 LONG = ("mlharness-language", "mlharness-vision")
 """Plugins whose tests take more than a minute: they run two at a time."""
+AT_ONCE = "2"
+"""Tests at a time."""
 EXTRAS = {"mlharness-language": "test,origin", "mlharness-vision": "test,origin"}
 """Extras other than ``test`` alone that a plugin's own tests want."""
 ZOOS = {"mlharness-torch": "zoo,onnx"}
 """Extras without which a plugin lacks the models that every framework is measured with."""
-OF_FRAMEWORKS = {"frameworks", "zoo"}
+OF_FRAMEWORKS = {"frameworks", "layers", "zoo"}
 """Benchmarks that need every plugin, and take much longer."""
 LINTED = ("mlharness", "plugins", "tests", "docs", "noxfile.py")
 
 # Of a framework's thousands of modules a session imports some: these compile when they are imported, the others never.
 os.environ.setdefault("PIP_NO_COMPILE", "1")
+# And they stay so: where this is set, as in many container images, every process of a test would compile them anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "venv"  # everyone who has Python and pip has it
@@ -56,20 +60,35 @@ def folder(plugin: str, extras: str = "") -> str:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The kernel's tests, with the reference plugins installed, and how much of the kernel they cover."""
-    session.install(".[exports,plots,postgresql]", *map(folder, REFERENCE_PLUGINS), *tools("test"))
+    """The kernel's tests, with the reference plugins installed."""
+    install_kernel(session)
+    run_tests(session, "python", "-m", "pytest")
+
+
+@nox.session(default=False)
+def coverage(session: nox.Session) -> None:
+    """How much of the kernel its tests cover, in all processes that they start; it slows them by half."""
+    install_kernel(session)
     session.run("coverage", "erase")
-    measured = ("coverage", "run", "-m", "pytest")
     try:
-        if session.posargs:
-            session.run(*measured, *session.posargs)
-        else:
-            # most of the time passes in waiting for processes; what asserts a figure has the machine for itself
-            session.run(*measured, "-n", "2", "--dist", "worksteal", "-m", "not alone")
-            session.run(*measured, "-m", "alone")
+        run_tests(session, "coverage", "run", "-m", "pytest")
     finally:
         session.run("coverage", "combine", "--quiet")
         session.run("coverage", "report")
+
+
+def install_kernel(session: nox.Session) -> None:
+    """The kernel with all that its tests need."""
+    session.install(".[exports,postgresql,ui]", *map(folder, REFERENCE_PLUGINS), *tools("test", "browser"))
+
+
+def run_tests(session: nox.Session, *pytest: str) -> None:
+    """The tests that are asked for, or all: what asserts a figure has the machine for itself."""
+    if session.posargs:
+        session.run(*pytest, *session.posargs)
+        return
+    session.run(*pytest, "-n", AT_ONCE, "--dist", "loadgroup", "-m", "not alone")
+    session.run(*pytest, "-m", "alone")
 
 
 @nox.session
@@ -79,7 +98,7 @@ def plugins(session: nox.Session, plugin: str) -> None:
     needed = map(folder, NEEDED_BY_TESTS.get(plugin, ()))
     session.install(".", *needed, folder(plugin, EXTRAS.get(plugin, "test")), *tools("test"))
     session.chdir(ROOT / "plugins" / plugin)
-    at_once = ("-n", "2", "--dist", "worksteal") if plugin in LONG and not session.posargs else ()
+    at_once = ("-n", AT_ONCE, "--dist", "worksteal") if plugin in LONG and not session.posargs else ()
     session.run("python", "-m", "pytest", *at_once, *session.posargs)
     give_back(session)
 
@@ -94,7 +113,8 @@ def give_back(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """mypy --strict on all Python of the project."""
-    session.install(".", *map(folder, REFERENCE_PLUGINS), *tools("test", "types", "docs"))  # tests of docs need theirs
+    # tests of pages and of docs need theirs, and the server's libraries are typed
+    session.install(".[ui]", *map(folder, REFERENCE_PLUGINS), *tools("test", "browser", "types", "docs"))
     # without the frameworks, gigabytes at which mypy would not look
     session.install("--no-deps", *(folder(plugin) for plugin in PLUGINS if plugin not in REFERENCE_PLUGINS))
     session.run("mypy", "mlharness", "tests", "noxfile.py")
@@ -115,7 +135,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Generated passages are fresh, and examples work. ``nox -s docs -- --write`` mends the former."""
-    session.install(".", *map(folder, REFERENCE_PLUGINS), *tools("test", "docs"))
+    session.install(".[ui]", *map(folder, REFERENCE_PLUGINS), *tools("test", "docs"))
     pages = ["README.md", *sorted(str(page.relative_to(ROOT)) for page in ROOT.glob("docs/**/*.md"))]
     if "--write" in session.posargs:
         session.run("python", "-m", "cogapp", "-r", "-I", "docs", *pages)
@@ -138,6 +158,7 @@ def wheel(session: nox.Session) -> None:
     session.run("python", "-m", "venv", str(scratch / "empty"))
     python = str(scratch / "empty" / "bin" / "python")
     wheels = sorted(map(str, (scratch / "dist").glob("*.whl")))
+    wheels = [f"{path}[plots]" if "/mlharness-" in path else path for path in wheels]
     session.run(python, "-m", "pip", "install", "--quiet", *wheels, external=True)
     try_installed(session, scratch)
 
@@ -157,6 +178,7 @@ def try_installed(session: nox.Session, scratch: Path) -> None:
             )
         session.run(mlh, "validate", *manifests, env=moved, external=True)
         session.run(mlh, "runs", "show", "@last", env=moved, external=True)  # the store's migrations came along
+        session.run(mlh, "report", "@last", env=moved, external=True)  # and so did the templates
     result = json.loads((elsewhere / "result.json").read_text(encoding="utf-8"))
     if result["status"] != "valid":
         session.error(f"the benchmark is {result['status']}: {result.get('invalid_reasons')}")
@@ -165,7 +187,7 @@ def try_installed(session: nox.Session, scratch: Path) -> None:
 
 @nox.session(default=False)
 def benchmarks(session: nox.Session) -> None:
-    """How fast mlharness itself is; ``-- frameworks`` and ``-- zoo`` take longer. Wants an idle machine."""
+    """How fast mlharness itself is; ``-- frameworks``, ``layers`` and ``zoo`` take longer. Wants an idle machine."""
     if not OF_FRAMEWORKS.intersection(session.posargs):
         session.install(".", *map(folder, REFERENCE_PLUGINS), *tools("test"))
         session.run("python", "-m", "tests.benchmarks", *session.posargs)
@@ -180,9 +202,12 @@ def benchmarks(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def soak(session: nox.Session) -> None:
-    """Whether memory stays where it is, beside a bare system. Takes 25 minutes; ``-- null`` two."""
-    session.install(".", *map(folder, REFERENCE_PLUGINS), *tools("test"))
-    session.run("python", "-m", "tests.soak", *session.posargs)
+    """What shows only over time or in great number. Takes half an hour; ``-- null`` and ``-- counted`` some minutes."""
+    install_kernel(session)
+    if not session.posargs or session.posargs == ["counted"]:
+        session.run("python", "-m", "pytest", "--full", "-m", "counted")
+    if session.posargs != ["counted"]:
+        session.run("python", "-m", "tests.soak", *session.posargs)
 
 
 @nox.session(default=False)
@@ -197,7 +222,7 @@ def fuzz(session: nox.Session) -> None:
 def dev(session: nox.Session) -> None:
     """Make ``.venv`` with the kernel and all plugins editable, and every tool."""
     session.run(sys.executable, "-m", "venv", ".venv", external=True)
-    editable = [word for source in (".[plots,postgresql]", *map(folder, PLUGINS)) for word in ("--editable", source)]
+    editable = [word for source in (".[postgresql,ui]", *map(folder, PLUGINS)) for word in ("--editable", source)]
     pip = (".venv/bin/python", "-m", "pip", "install")
-    session.run(*pip, *editable, *tools("test", "types", "lint", "docs", "wheel"), external=True)
+    session.run(*pip, *editable, *tools("test", "browser", "types", "lint", "docs", "wheel"), external=True)
     session.log("Activate it with: source .venv/bin/activate")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -65,7 +65,7 @@ class Monitor:
             told.phase(name, detail, expected_s)
 
         def progress(name: str, done: int, total: int | None, elapsed_s: float) -> None:
-            self._try(self._sample)
+            self._try(lambda: self._sample(done))
             told.progress(name, done, total, elapsed_s)
 
         return Watch(phase, progress)
@@ -117,13 +117,14 @@ class Monitor:
             self._family = family()
         self._sample()
         last = self._segments[-1].readings[-1:] if self._segments else []
-        self._segments.append(Segment(phase, last))
+        self._segments.append(Segment(phase, [replace(reading, completed=0) for reading in last]))
         if not last:
-            self._sample()
+            self._sample(0)
 
-    def _sample(self) -> None:
+    def _sample(self, completed: int | None = None) -> None:
         if self._segments:
-            self._segments[-1].readings.append(self._read(self._host, self._clock() - self._began, self._family))
+            found = self._read(self._host, self._clock() - self._began, self._family)
+            self._segments[-1].readings.append(replace(found, completed=completed))
 
     def _samples_of(self, segment: Segment) -> list[Sample]:
         return telemetry.make_samples(segment.phase, segment.readings, len(self._host.cores))

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from mlharness.providers import ResponseSpec, TensorSpec
+from mlharness.rundir import PLAN_VERSION
 
 Scenario = Literal["SingleStream", "MultiStream", "Server", "Offline"]
 Mode = Literal["performance", "accuracy", "both"]
@@ -186,7 +187,7 @@ class RunPlan:
 
     def document(self) -> dict[str, Any]:
         """The plan as plain JSON data, with its hash."""
-        return {"schema_version": 1, "plan_sha256": self.sha256, **msgspec.to_builtins(self)}
+        return {"schema_version": PLAN_VERSION, "plan_sha256": self.sha256, **msgspec.to_builtins(self)}
 
     @property
     def sha256(self) -> str:

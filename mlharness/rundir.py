@@ -24,6 +24,10 @@ UNVERIFIED = "unverified: not verified by MLCommons"
 LABELS = "labels.json"
 """Labels that were changed after the run; they take the place of those in the result."""
 PLAN = "plan.json"
+PLAN_VERSION = 1
+"""The same of plans."""
+LABELS_VERSION = 1
+"""The same of changed labels."""
 SYSTEM = "system.json"
 RUNNER_LOG = "runner.log"
 MEASURED = "measured.json"

@@ -85,13 +85,14 @@ class Runs:
         path = Path(name)
         if "/" in name or has_result(path):
             return at(path)
-        return self._stored(self._id_of(name))
+        return self.stored(self.id_of(name))
 
     def find_all(self, names: Sequence[str]) -> list[Run]:
         """The runs of these names, each once. Raises UserError as :meth:`find` does."""
         return list({run.run_id: run for run in map(self.find, names)}.values())
 
-    def _id_of(self, name: str) -> str:
+    def id_of(self, name: str) -> str:
+        """The run id that a name stands for in the store. Raises UserError when there is none, or more than one."""
         from mlharness.store.querying import id_at, ids_beginning
 
         if name.startswith("@"):
@@ -109,7 +110,8 @@ class Runs:
         close = difflib.get_close_matches(name, ids_beginning(self.store, "", _SIMILAR), n=1)
         raise UserError(f"there is no run {name!r}", f"Did you mean {close[0]!r}? {SEE}" if close else SEE)
 
-    def _stored(self, run_id: str) -> Run:
+    def stored(self, run_id: str) -> Run:
+        """The run of an id that the store has. Raises UserError when it is damaged, or has just been removed."""
         from mlharness.store.querying import get_run
 
         found = get_run(self.store, run_id)
@@ -120,6 +122,18 @@ class Runs:
         if here:
             return at(directory)
         return Run(run_id, directory, found.kept_on, False, {**found.result, "labels": found.labels})
+
+
+class StoredRuns(Runs):
+    """The runs of a store that is open, and no others: a name that somebody sent is never the path of a file."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self.store = store
+
+    def find(self, name: str) -> Run:
+        """The run of a name, as the store knows it. Raises UserError when there is none, or more than one."""
+        return self.stored(self.id_of(name))
 
 
 def at(path: Path) -> Run:

@@ -19,6 +19,11 @@ from mlharness.cores import cgroup_quota, usable_cores
 from mlharness.errors import UserError
 
 _CPU = Path("/sys/devices/system/cpu")
+TUNING = (
+    "ATEN_", "CT2_", "CUDA_", "CUDNN_", "DNNL_", "GOMP_", "KMP_", "LD_PRELOAD", "MALLOC_", "MKL_", "MXNET_",
+    "NVIDIA_TF32_", "OMP_", "ONEDNN_", "OPENBLAS_", "ORT_", "PYTORCH_", "TF_", "TORCH", "XLA_",
+)  # fmt: skip
+"""How the environment variables begin that frameworks and their libraries take settings from."""
 
 
 def describe_system(human: Path | None = None) -> dict[str, Any]:
@@ -58,6 +63,7 @@ def describe_system(human: Path | None = None) -> dict[str, Any]:
         "load_average": list(os.getloadavg()),
         "python": platform.python_version(),
         "packages": installed_packages(),
+        "variables": tuning_variables(),
     }
 
 
@@ -112,6 +118,11 @@ def installed_packages() -> dict[str, str]:
     # one reading of each: name and version of a distribution would each parse its metadata again
     described = (found.metadata for found in metadata.distributions())
     return dict(sorted((about["Name"], about["Version"]) for about in described if about and about["Name"]))
+
+
+def tuning_variables() -> dict[str, str]:
+    """The environment variables by which frameworks and their libraries are tuned, as they are set."""
+    return {name: os.environ[name] for name in sorted(os.environ) if name.startswith(TUNING)}
 
 
 def read_text(path: Path) -> str | None:

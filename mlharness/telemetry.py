@@ -42,7 +42,8 @@ class Reading:
     """Counters at one moment; all but the clocks and ``gpu_foreign`` only ever grow.
 
     ``at_s`` is seconds from the run's start. CPU times are seconds summed over the cores that count; ``own_s`` and
-    ``major_faults`` are those of the run's own processes, ``swapped_bytes`` the whole host's, in and out.
+    ``major_faults`` are those of the run's own processes, ``swapped_bytes`` the whole host's, in and out;
+    ``completed`` the samples that the phase has got through, where somebody told.
     """
 
     at_s: float
@@ -56,6 +57,7 @@ class Reading:
     clock_mhz: float | None = None
     gpu_clock_mhz: float | None = None
     gpu_foreign: int | None = None
+    completed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ class Sample:
 
     ``other_cpu`` is the share of the usable cores that other processes took, ``steal`` the hypervisor's share of the
     time that was wanted, ``throttled`` the share of the control group's periods that it was throttled in (0 to 1);
-    ``clock_mhz`` the highest clock of a core, ``gpu_foreign`` other processes on the GPU, both at the end.
+    ``clock_mhz`` the highest clock of a core, ``gpu_foreign`` other processes on the GPU, both at the end;
+    ``samples_s`` how many samples a second the run got through, in ``measure`` those that it completed to LoadGen.
     """
 
     phase: str
@@ -78,6 +81,7 @@ class Sample:
     major_faults_s: float | None = None
     gpu_clock_mhz: float | None = None
     gpu_foreign: int | None = None
+    samples_s: float | None = None
 
     @property
     def seconds(self) -> float:
@@ -161,6 +165,7 @@ def between(phase: str, first: Reading, last: Reading, cores: int) -> Sample:
     periods = _grown(first.periods, last.periods)
     throttled = _grown(first.throttled_periods, last.throttled_periods)
     swap = _grown(first.swapped_bytes, last.swapped_bytes)
+    completed = _grown(first.completed, last.completed)
     return Sample(
         phase=phase,
         start_s=first.at_s,
@@ -173,6 +178,7 @@ def between(phase: str, first: Reading, last: Reading, cores: int) -> Sample:
         major_faults_s=None if faults is None else faults / seconds,
         gpu_clock_mhz=last.gpu_clock_mhz,
         gpu_foreign=last.gpu_foreign,
+        samples_s=None if completed is None else completed / seconds,
     )
 
 

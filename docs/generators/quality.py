@@ -21,6 +21,7 @@ _COLUMNS = {
     "major_faults_s": "Pages a second that the run's processes waited for from disk.",
     "gpu_clock_mhz": "The GPU's SM clock at the end.",
     "gpu_foreign": "Other processes on the GPU at the end.",
+    "samples_s": "Samples a second that the run got through; in the phase measure, those completed to LoadGen.",
 }
 
 

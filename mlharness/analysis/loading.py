@@ -53,7 +53,8 @@ _LAYERS = """
 
     CREATE TABLE layers AS
     SELECT row_number() OVER (ORDER BY avg(place), min(id)) - 1 AS index, name, kind, NULL AS layer, occurrence,
-        trimmed_mean(list(duration_ns)) AS latency_ns, count(*) AS repetitions, max(id) AS latest
+        trimmed_mean(list(duration_ns)) AS latency_ns, count(*) AS repetitions, max(id) AS latest,
+        quantile_cont(duration_ns, [0.1, 0.5, 0.9]) AS deciles_ns
     FROM layer_spans GROUP BY name, kind, occurrence;
 """
 _KERNELS = """
@@ -69,7 +70,8 @@ _KERNELS = """
 
     CREATE TABLE kernels AS
     SELECT row_number() OVER (ORDER BY avg(place), min(id)) - 1 AS index, name, kind, layer, occurrence,
-        trimmed_mean(list(duration_ns)) AS latency_ns, count(*) AS repetitions, max(id) AS latest
+        trimmed_mean(list(duration_ns)) AS latency_ns, count(*) AS repetitions, max(id) AS latest,
+        quantile_cont(duration_ns, [0.1, 0.5, 0.9]) AS deciles_ns
     FROM kernel_spans GROUP BY layer, name, kind, occurrence;
 """
 _COVERED = """
@@ -80,7 +82,7 @@ _COVERED = """
     )
 """
 _ROWS = """
-    SELECT index, part.name, part.kind, latency_ns, repetitions, attributes, layer
+    SELECT index, part.name, part.kind, latency_ns, repetitions, attributes, layer, deciles_ns
     FROM {table} part JOIN spans ON spans.id = latest ORDER BY index
 """
 
@@ -192,8 +194,8 @@ def read_result(run: Path) -> dict[str, Any]:
 
 def _parts(database: Any, table: str, form: type[P]) -> list[P]:
     return [
-        form(index, name, kind, latency_ns, repetitions, _attributes(attributes), layer)
-        for index, name, kind, latency_ns, repetitions, attributes, layer in database.execute(
+        form(index, name, kind, latency_ns, repetitions, _attributes(attributes), layer, deciles_ns)
+        for index, name, kind, latency_ns, repetitions, attributes, layer, deciles_ns in database.execute(
             _ROWS.format(table=table)
         ).fetchall()
     ]

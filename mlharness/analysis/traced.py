@@ -77,6 +77,8 @@ class Part:
     attributes: Mapping[str, Any]
     layer: int | None = None
     """The place of a kernel's layer; None for none, and for a layer."""
+    deciles_ns: Sequence[float] = ()
+    """The 10th, 50th and 90th percentile of its latency."""
 
     def number(self, key: str) -> float | None:
         """An attribute that is a number, else None."""

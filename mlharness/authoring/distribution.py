@@ -16,7 +16,7 @@ PREFIX = "mlharness-"
 TAKEN = frozenset(
     {
         *("ctranslate2", "mxnet", "null", "onnxruntime", "pytorch", "tensorflow", "torch"),
-        *("cupti", "data", "language", "medical", "mlharness", "speech", "vision"),
+        *("cupti", "data", "language", "medical", "mlflow", "mlharness", "speech", "vision"),
     }
 )
 """Names of mlharness's own plugins and of the frameworks that they are for, whether or not they are installed here."""

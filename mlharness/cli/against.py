@@ -18,6 +18,7 @@ from click.core import ParameterSource
 from mlharness.cli.comparison import refusal, report
 from mlharness.cli.exits import ExitCode, ProblemsError, worst
 from mlharness.cli.output import Output
+from mlharness.cli.summaries import Found
 from mlharness.cli.summary import figure
 from mlharness.comparing.comparison import compare_groups
 from mlharness.comparing.groups import PAIR, SERIES, Group, side_label
@@ -30,7 +31,7 @@ PAIRS = 7
 """How many pairs there are when nobody says: at 5 a difference must be large to be seen, beyond 7 little is gained."""
 OF_A_ALONE = frozenset({
     "repeat", "against", "conditions", "anyway", "root", "dry_run", "block", "require_quality", "attempts",
-    "json", "quiet", "verbose", "no_color", "profile",
+    "summaries", "json", "quiet", "verbose", "no_color", "profile",
 })  # fmt: skip
 """Options that cannot differ between the sides."""
 
@@ -88,9 +89,15 @@ def name_sides(a: str, b: str) -> tuple[str, str]:
 
 
 def bench_against(
-    sides: tuple[Side, Side], pairs: int, run_one: RunOne, anyway: bool, conditions: Sequence[Condition], output: Output
+    sides: tuple[Side, Side],
+    pairs: int,
+    run_one: RunOne,
+    anyway: bool,
+    conditions: Sequence[Condition],
+    output: Output,
+    found: Found,
 ) -> ExitCode:
-    """All pairs, then the comparison.
+    """All pairs, then the comparison, which ``found`` gets.
 
     Raises:
         ProblemsError: the pair is unfair and nobody said ``anyway``, which the first pair shows already.
@@ -107,9 +114,9 @@ def bench_against(
         codes.append(code)
         output.note(f"pair {number} of {pairs}, {letter}: {result['status']}{_figure(result)}")
         if number == 1 and all(one.results for one in sides):
-            refuse_early(sides, anyway)
+            refuse_early(sides, anyway, found)
     groups = [side.group() for side in sides]
-    return worst(*codes, report(output, groups, anyway, conditions))
+    return worst(*codes, report(output, groups, anyway, conditions, found))
 
 
 def turns(pairs: int) -> Iterator[tuple[int, str]]:
@@ -128,7 +135,7 @@ def in_series(request: Request, times: int) -> list[Request]:
     return [labelled(request, {SERIES: secrets.token_hex(3)})] * times
 
 
-def refuse_early(sides: tuple[Side, Side], anyway: bool) -> None:
+def refuse_early(sides: tuple[Side, Side], anyway: bool, found: Found) -> None:
     """Raises ProblemsError when the first pair shows that the comparison would be unfair."""
     groups = [side.group() for side in sides]
     if anyway or not all(group.used() for group in groups):
@@ -136,6 +143,7 @@ def refuse_early(sides: tuple[Side, Side], anyway: bool) -> None:
     document = compare_groups(groups)
     problem = refusal(document)
     if problem is not None:
+        found.comparison = document
         raise ProblemsError(problem.message, problem.remedy, {"comparison": document})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +20,12 @@ from mlharness.cli.options import (
     framework_option,
     model_argument,
     output_options,
-    split_label,
 )
 from mlharness.cli.output import Output
+from mlharness.cli.summaries import Found, Made, summarised, summary_option
 from mlharness.errors import UserError
 from mlharness.plan import MODES, RULES, SCENARIOS
+from mlharness.store.filtering import split_label
 
 if TYPE_CHECKING:
     from mlharness.choices import Choices
@@ -132,13 +134,21 @@ def _bench_options(command: Any) -> Any:
 @click.command("bench")  # the name by which configuration files know it
 @model_argument
 @_bench_options
+@summary_option
 @block_option
 @output_options
-def command(model: str, block: Sequence[str], output: Output, **chosen: Any) -> ExitCode:
+def command(model: str, summaries: Sequence[str], output: Output, **chosen: Any) -> ExitCode:
     """Measure a model under MLPerf's rules.
 
     MODEL is a manifest's name or path. The result is printed and kept in a run directory of its own.
     """
+    against = [] if chosen["against"] is None else ["--against", chosen["against"]]
+    written = shlex.join(("mlh", "bench", model, *against))
+    with summarised(summaries, written, output, chosen["dry_run"]) as found:
+        return _measure(model, output=output, found=found, **chosen)
+
+
+def _measure(model: str, block: Sequence[str], output: Output, found: Found, **chosen: Any) -> ExitCode:
     from mlharness.cli.discovery import discover
     from mlharness.errors import PluginError
     from mlharness.interrupts import interruptible
@@ -147,9 +157,9 @@ def command(model: str, block: Sequence[str], output: Output, **chosen: Any) -> 
 
     plugins = discover(block)
     repeat, dry_run, root = chosen.pop("repeat"), chosen.pop("dry_run"), chosen.pop("root")
-    quality = chosen.pop("require_quality"), chosen.pop("attempts")
+    way = _Way(plugins, output, found, chosen.pop("require_quality"), chosen.pop("attempts"))
     against, check = chosen.pop("against"), _Check(chosen.pop("anyway"), tuple(chosen.pop("conditions")))
-    if quality[0] and chosen["mode"] == "accuracy":
+    if way.required and chosen["mode"] == "accuracy":
         raise UserError("--require-quality: only a performance run has a grade", "Use --mode performance or both.")
     if against is None and check != _Check():
         raise UserError("--fail-if and --anyway are for a comparison", "Add --against B.")
@@ -163,10 +173,21 @@ def command(model: str, block: Sequence[str], output: Output, **chosen: Any) -> 
             return ExitCode.DONE
         with interruptible():
             if against is None:
-                return _run(requests[0], repeat or 1, quality, plugins, output)
-            return _run_against(requests, (model, against), repeat, quality, check, plugins, output)
+                return _run(requests[0], repeat or 1, way)
+            return _run_against(requests, (model, against), repeat, way, check)
     except PluginError as error:
         raise plugins.explain(error) from error
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How every run is made, and who gets to know what became of it."""
+
+    plugins: Plugins
+    output: Output
+    found: Found
+    required: str | None
+    attempts: int
 
 
 @dataclass(frozen=True)
@@ -211,12 +232,13 @@ def _choices(
     )
 
 
-def _run(request: Request, repeat: int, quality: tuple[str | None, int], plugins: Plugins, output: Output) -> ExitCode:
+def _run(request: Request, repeat: int, way: _Way) -> ExitCode:
     from mlharness.cli.against import in_series
 
+    output = way.output
     results, codes, made = [], [], list[dict[str, Any]]()
     for one in [request] if repeat == 1 else in_series(request, repeat):
-        result, code = _run_one(one, made, quality, plugins, output)
+        result, code = _run_one(one, made, way)
         results.append(result)
         codes.append(code)
         if not output.json:
@@ -237,10 +259,8 @@ def _run_against(
     requests: Sequence[Request],
     names: tuple[str, str],
     pairs: int | None,
-    quality: tuple[str | None, int],
+    way: _Way,
     check: _Check,
-    plugins: Plugins,
-    output: Output,
 ) -> ExitCode:
     from mlharness.cli.against import PAIRS, Side, bench_against, name_sides
     from mlharness.comparing.verdict import parse_condition
@@ -249,36 +269,38 @@ def _run_against(
     a, b = (Side(name, request) for name, request in zip(name_sides(*names), requests, strict=True))
 
     def run_one(request: Request, made: list[dict[str, Any]]) -> tuple[dict[str, Any], ExitCode]:
-        return _run_one(request, made, quality, plugins, output)
+        return _run_one(request, made, way)
 
-    return bench_against((a, b), pairs or PAIRS, run_one, check.anyway, conditions, output)
+    return bench_against((a, b), pairs or PAIRS, run_one, check.anyway, conditions, way.output, way.found)
 
 
-def _run_one(
-    request: Request, made: list[dict[str, Any]], quality: tuple[str | None, int], plugins: Plugins, output: Output
-) -> tuple[dict[str, Any], ExitCode]:
+def _run_one(request: Request, made: list[dict[str, Any]], way: _Way) -> tuple[dict[str, Any], ExitCode]:
     """A run that is good enough, or the best attempt at it; ``made`` gets every attempt."""
     from mlharness.cli.attempts import attempt
 
-    result, good = attempt(lambda: _bench(request, made, plugins, output), *quality, output.note)
-    if output.json:
-        output.warn(result["warnings"])  # who reads only the figure out of the document shall see them, too
+    result, good = attempt(lambda: _bench(request, made, way), way.required, way.attempts, way.output.note)
+    way.found.runs.append(Made(result, way.required))
+    if way.output.json:
+        way.output.warn(result["warnings"])  # who reads only the figure out of the document shall see them, too
     return result, exit_code_of(result) if good else ExitCode.FAILED
 
 
-def _bench(request: Request, made: list[dict[str, Any]], plugins: Plugins, output: Output) -> dict[str, Any]:
+def _bench(request: Request, made: list[dict[str, Any]], way: _Way) -> dict[str, Any]:
     """One more run, held against those that were made before it."""
     from mlharness.bench import bench
     from mlharness.cli.progress import make_observer
 
-    observer = make_observer(output)
-    plugins.manager.register(observer)
+    observer = make_observer(way.output)
+    watching = (observer, way.found) if way.found.wanted else (observer,)
+    for one in watching:
+        way.plugins.manager.register(one)
     try:
         made.append(bench(request, made[:]))
         return made[-1]
     finally:
         observer.close()
-        plugins.manager.unregister(observer)
+        for one in watching:
+            way.plugins.manager.unregister(one)
 
 
 def exit_code_of(result: dict[str, Any]) -> ExitCode:

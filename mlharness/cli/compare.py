@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 import click
@@ -10,6 +11,7 @@ from mlharness.cli.exits import ExitCode
 from mlharness.cli.options import output_options
 from mlharness.cli.output import Output
 from mlharness.cli.run_names import complete_runs, known_runs
+from mlharness.cli.summaries import summarised, summary_option
 
 
 @click.command("compare")
@@ -21,8 +23,11 @@ from mlharness.cli.run_names import complete_runs, known_runs
 )  # fmt: skip
 @click.option("--format", "form", type=click.Choice(("table", "markdown")), default="table", show_default=True,
               help="For a terminal, or for a page.")  # fmt: skip
+@summary_option
 @output_options
-def command(names: Sequence[str], anyway: bool, conditions: Sequence[str], form: str, output: Output) -> ExitCode:
+def command(
+    names: Sequence[str], anyway: bool, conditions: Sequence[str], form: str, summaries: Sequence[str], output: Output
+) -> ExitCode:
     """Compare runs, or groups of repeated runs: A against each of the others.
 
     A run is its name or the beginning of it, its directory, or @last, @-2 and so on. A group is several joined by
@@ -34,8 +39,11 @@ def command(names: Sequence[str], anyway: bool, conditions: Sequence[str], form:
     from mlharness.comparing.verdict import parse_condition
     from mlharness.errors import UserError
 
-    wanted = [parse_condition(text) for text in conditions]
-    if len(names) < 2:
-        raise UserError("there is nothing to compare", "Name two runs, or two groups of runs: mlh compare @-2 @last.")
-    runs = known_runs(output)
-    return report(output, [select_runs(runs, name) for name in names], anyway, wanted, form == "markdown")
+    with summarised(summaries, shlex.join(("mlh", "compare", *names)), output) as found:
+        wanted = [parse_condition(text) for text in conditions]
+        if len(names) < 2:
+            remedy = "Name two runs, or two groups of runs: mlh compare @-2 @last."
+            raise UserError("there is nothing to compare", remedy)
+        runs = known_runs(output)
+        groups = [select_runs(runs, name) for name in names]
+        return report(output, groups, anyway, wanted, found, form == "markdown")

@@ -2,40 +2,43 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from string import ascii_uppercase
 from typing import Any
 
 from mlharness.cli.exits import ExitCode, ProblemsError
 from mlharness.cli.output import Output
-from mlharness.cli.summary import FIGURES
-from mlharness.cli.units import milliseconds
+from mlharness.cli.summaries import Found
 from mlharness.comparing.comparison import compare_groups
 from mlharness.comparing.groups import Group
 from mlharness.comparing.verdict import Condition, check_all
+from mlharness.comparing.wording import change, interval, left_out, micro, percent, remarks, shortened, value
 from mlharness.errors import UserError
+from mlharness.summarising.blocks import Block, Heading, Remark, Table
+from mlharness.summarising.markdown import lines as markdown_lines
+from mlharness.wording import FIGURES, milliseconds
 
 Document = Mapping[str, Any]
-_LONGEST = 48
-"""Characters of a value that are shown; the document has all of them."""
 _LAYERS = 10
 """Layers that are shown, unless more are needed to explain the difference."""
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def report(
-    output: Output, groups: Sequence[Group], anyway: bool, conditions: Sequence[Condition], markdown: bool = False
+    output: Output,
+    groups: Sequence[Group],
+    anyway: bool,
+    conditions: Sequence[Condition],
+    found: Found,
+    markdown: bool = False,
 ) -> ExitCode:
-    """Compare, check the conditions, and show both; FAILED when a condition holds.
+    """Compare, check the conditions, and show both; FAILED when a condition holds. ``found`` gets the document.
 
     Raises:
         UserError: there is nothing to compare.
         ProblemsError: a pair is unfair and nobody said ``--anyway``, or a condition has no answer; the document goes
             with it.
     """
-    document = compare_groups(groups, anyway)
+    document = found.comparison = compare_groups(groups, anyway)
     problem = refusal(document)
     if problem is None:
         try:
@@ -47,15 +50,18 @@ def report(
     if problem is not None:
         raise ProblemsError(problem.message, problem.remedy, {"comparison": document})
     for check in document["checks"]:
-        if check["too_fine"] and not check["failed"]:
-            output.note(
-                f"warning: --fail-if {check['condition']}: so few runs overlook such a change often; "
-                "more of them see smaller ones"
-            )
+        if doubt(check):
+            output.note(f"warning: --fail-if {check['condition']}: {doubt(check)}")
     failed = [check for check in document["checks"] if check["failed"]]
     for check in failed:
         output.note(f"failed: --fail-if {check['condition']} holds for {check['b']}")
     return ExitCode.FAILED if failed else ExitCode.DONE
+
+
+def doubt(check: Document) -> str:
+    """Why not to rely on a condition that does not hold; empty when nothing speaks against it."""
+    overlooked = check["too_fine"] and not check["failed"]
+    return "so few runs overlook such a change often; more of them see smaller ones" if overlooked else ""
 
 
 def refusal(document: Document) -> UserError | None:
@@ -74,28 +80,40 @@ def refusal(document: Document) -> UserError | None:
 
 def show(output: Output, document: Document, markdown: bool = False) -> None:
     """Print a comparison on stdout, for a terminal or in Markdown."""
-    table = _markdown_table if markdown else _plain_table
+    if markdown:
+        for line in markdown_lines(blocks(document)):
+            output.line(line)
+        return
+    indent = ""
+    for block in blocks(document):
+        if isinstance(block, Heading):
+            output.line()
+            output.line(block.text)
+            indent = "  "
+        elif isinstance(block, Remark):
+            output.line(f"{indent}{block.text}")
+        else:
+            for line in ("", block.title, "") if block.title else ("",) if indent else ():
+                output.line(line)
+            output.table(block.columns, block.rows)
+
+
+def blocks(document: Document) -> Iterator[Block]:
+    """A comparison as a page."""
     letters = dict(zip((group["name"] for group in document["groups"]), ascii_uppercase, strict=False))
-    table(output, ("", "RUNS", "WHAT", "QUALITY"), [group_row(group, letters) for group in document["groups"]])
-    for line in left_out(document["groups"]):
-        output.line(f"{'- ' if markdown else ''}{line}")
+    yield Table(("", "RUNS", "WHAT", "QUALITY"), [group_row(group, letters) for group in document["groups"]])
+    yield from map(Remark, left_out(document["groups"]))
     for comparison in document["comparisons"]:
-        output.line()
-        output.line(f"{'### ' if markdown else ''}{headline(comparison, letters)}")
-        for line in remarks(comparison, dict(zip("ab", _sides(comparison, letters), strict=True))):
-            output.line(f"{'- ' if markdown else '  '}{line}")
+        a, b = _sides(comparison, letters)
+        yield Heading(headline(comparison, letters))
+        yield from map(Remark, remarks(comparison, {"a": a, "b": b}))
         if comparison["differences"]:
-            output.line()
-            table(output, ("DIFFERS", "", *_sides(comparison, letters), ""), difference_rows(comparison["differences"]))
+            yield Table(("DIFFERS", "", a, b, ""), list(difference_rows(comparison["differences"])))
         if comparison["metrics"] or comparison["accuracy"]:
-            output.line()
-            heads = ("METRIC", *_sides(comparison, letters), "CHANGE", "INTERVAL", "COULD HAVE SEEN", "VERDICT")
-            table(output, heads, [*metric_rows(comparison["metrics"]), *accuracy_rows(comparison["accuracy"])])
+            heads = ("METRIC", a, b, "CHANGE", "INTERVAL", "COULD HAVE SEEN", "VERDICT")
+            yield Table(heads, [*metric_rows(comparison["metrics"]), *accuracy_rows(comparison["accuracy"])])
         for title, rows in trace_tables(comparison["traces"]):
-            output.line()
-            output.line(title)
-            output.line()
-            table(output, ("", "TYPE", *_sides(comparison, letters), "CHANGE", "SHARE", "MATCHED BY"), rows)
+            yield Table(("", "TYPE", a, b, "CHANGE", "SHARE", "MATCHED BY"), rows, title)
 
 
 def headline(comparison: Document, letters: Mapping[str, str]) -> str:
@@ -111,19 +129,6 @@ def headline(comparison: Document, letters: Mapping[str, str]) -> str:
     return f"{text} [unfair, ranked with --anyway]" if comparison["anyway"] else text
 
 
-def remarks(comparison: Document, sides: Mapping[str, str]) -> Iterator[str]:
-    """What must be said with the verdict; ``sides`` are the letters of a and b."""
-    yield from (f"unfair: {why}" for why in comparison["unfair"])
-    yield from comparison["notes"]
-    yield from (f"{one['run']} left out: {one['reason']}" for one in comparison["without_partner"])
-    yield from dict.fromkeys(metric["problem"] for metric in comparison["metrics"] if metric["problem"])
-    traces = comparison["traces"]
-    if traces:
-        yield from (f"{sides[one['side']]} has no {one['part']}: {one['reason']}" for one in traces["missing"])
-        if traces["batch"][0] != traces["batch"][1]:
-            yield "samples in a traced call: {} and {}".format(*traces["batch"])
-
-
 def group_row(group: Document, letters: Mapping[str, str]) -> list[str]:
     """One group: its letter and name, how many runs count, what they are of, and their grades."""
     about = group["about"]
@@ -137,12 +142,6 @@ def group_row(group: Document, letters: Mapping[str, str]) -> list[str]:
     return [name, str(len(group["runs"])), ", ".join(filter(None, (what, about["host"]))), grades]
 
 
-def left_out(groups: Sequence[Document]) -> Iterator[str]:
-    """The runs that do not count."""
-    for group in groups:
-        yield from (f"{one['run']} left out: {one['reason']}" for one in group["left_out"])
-
-
 def difference_rows(differences: Sequence[Document]) -> Iterator[list[str]]:
     """A row for each difference, the unfair ones marked."""
     for found in differences:
@@ -154,7 +153,7 @@ def metric_rows(metrics: Sequence[Document]) -> Iterator[list[str]]:
     """A row for each metric."""
     for metric in metrics:
         sides = [value(metric[side]["mean"], metric["unit"]) for side in ("a", "b")]
-        smallest = "" if metric["smallest"] is None else _percent(metric["smallest"])
+        smallest = "" if metric["smallest"] is None else percent(metric["smallest"])
         name = FIGURES.get(metric["name"], f"latency {metric['name']}")
         yield [name, *sides, change(metric["ratio"]), interval(metric), smallest, metric["verdict"]]
 
@@ -175,7 +174,7 @@ def trace_tables(traces: Document | None) -> Iterator[tuple[str, list[list[str]]
     for part in ("layers", "kernels"):
         found = traces[part] if traces else None
         if found:
-            sums = f"{milliseconds(found['a_ns'])} and {milliseconds(found['b_ns'])}, {_micro(found['delta_ns'])}"
+            sums = f"{milliseconds(found['a_ns'])} and {milliseconds(found['b_ns'])}, {micro(found['delta_ns'])}"
             yield f"{part} in a traced call: {sums}; * explain nine tenths of it", list(layer_rows(found["rows"]))
 
 
@@ -188,56 +187,8 @@ def layer_rows(rows: Sequence[Document]) -> Iterator[list[str]]:
         share = "" if row["share"] is None else f"{round(100 * row['share'])} %"
         sides = [milliseconds(row[f"{side}_ns"]) if row[side] else "-" for side in ("a", "b")]
         marked = f"{share}{' *' if row['explains'] else ''}"
-        yield [" -> ".join(dict.fromkeys(names)), row["type"], *sides, _micro(row["delta_ns"]), marked, row["how"]]
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:,.0f} %"
-
-
-def _micro(nanoseconds: float) -> str:
-    return f"{nanoseconds / 1e3:+,.1f} us"
-
-
-def change(ratio: float | None) -> str:
-    """A ratio as a change."""
-    return "" if ratio is None else f"{100 * (ratio - 1):+.2f} %"
-
-
-def interval(metric: Document) -> str:
-    """The interval of a change."""
-    return "" if metric["interval"] is None else " to ".join(map(change, metric["interval"]))
-
-
-def value(number: float | None, unit: str) -> str:
-    """A figure in its unit."""
-    if number is None:
-        return ""
-    return milliseconds(number) if unit == "ns" else f"{number:,.2f} {unit}"
-
-
-def shortened(found: Any) -> str:
-    """A value in a few words: digests by their beginning, and no more than fits."""
-    if isinstance(found, list) and len(found) == 1:
-        found = found[0]
-    text = found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
-    text = _SHA256.sub(lambda digest: f"{digest[0][:12]}...", " ".join(text.split()))
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+        yield [" -> ".join(dict.fromkeys(names)), row["type"], *sides, micro(row["delta_ns"]), marked, row["how"]]
 
 
 def _sides(comparison: Document, letters: Mapping[str, str]) -> tuple[str, str]:
     return letters.get(comparison["a"], "?"), letters.get(comparison["b"], "?")
-
-
-def _plain_table(output: Output, columns: Sequence[str], rows: Iterator[list[str]] | Sequence[list[str]]) -> None:
-    output.table(columns, list(rows))
-
-
-def _markdown_table(output: Output, columns: Sequence[str], rows: Iterator[list[str]] | Sequence[list[str]]) -> None:
-    for cells in (columns, ["---"] * len(columns), *rows):
-        output.line(f"| {' | '.join(_cell(cell) for cell in cells)} |")
-
-
-def _cell(text: str) -> str:
-    """Text that stays inside its cell, and is no markup: a name may hold anything."""
-    return re.sub(r"([\\|<>`*_\[\]])", r"\\\1", " ".join(text.split())) if text != "---" else text

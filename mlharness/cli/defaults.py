@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from mlharness.providers import Option
 
 NOT_IN_FILES = frozenset({
-    "against", "anyway", "dry-run", "fail-if", "help", "json", "no-color", "profile", "quiet", "trust", "verbose",
+    "against", "anyway", "dry-run", "fail-if", "help", "json", "no-color", "profile", "quiet", "summary", "trust",
+    "verbose",
 })  # fmt: skip
 """Options that only a command line can give: a checkout's file must not grant itself trust, nor excuse an unfair
-comparison, nor change what one invocation prints."""
+comparison, nor change what one invocation prints or which files it writes."""
 
 _TYPES: dict[str, Literal["integer", "number", "boolean", "string"]] = {
     "integer": "integer",

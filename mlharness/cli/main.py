@@ -36,11 +36,13 @@ COMMANDS: dict[str, str] = {
     "manifest": "Upgrade a manifest of the published MLHarness format.",
     "models": "List models, or show one.",
     "plugins": "List plugins: what each provides, and what is wrong with it.",
+    "report": "Make a page of a run, a sweep or a comparison.",
     "reproduce": "Make the run of a bundle again, and say how near it comes.",
     "runs": "List runs, show, label, remove, export or import some.",
     "sweep": "Measure many models on many systems.",
     "trace": "Export the trace of a run.",
     "trust": "List or withdraw the trust given to manifests' Python.",
+    "ui": "Show runs in a browser.",
     "validate": "Check manifests without running anything.",
     "verify": "Compare a model's outputs on several frameworks.",
 }

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 import click
 
 from mlharness.cli.output import Output
-from mlharness.errors import UserError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -46,14 +45,6 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_OUTPUT):
         decorated = option(decorated)
     return decorated
-
-
-def split_label(text: str, option: str = "--label ") -> tuple[str, str]:
-    """Key and value of ``KEY=VALUE``. Raises UserError for anything else; ``option`` is what the user wrote before."""
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise UserError(f"{option}{text!r} is no label", f"Write {option}KEY=VALUE.")
-    return key, value
 
 
 def model_argument(command: F) -> F:

@@ -7,8 +7,8 @@ from datetime import timezone
 from typing import Any
 
 from mlharness.cli.output import Output
-from mlharness.cli.units import measured
 from mlharness.rundir import UNVERIFIED
+from mlharness.wording import measured
 
 COLUMNS = ("RUN", "FRAMEWORK", "STATUS", "FIGURE", "ACCURACY", "HOST", "LABELS")
 """A run's id begins with its time, model and scenario."""

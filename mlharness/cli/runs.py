@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlharness.cli.exits import ProblemsError
-from mlharness.cli.options import output_options, split_label
+from mlharness.cli.options import output_options
 from mlharness.cli.output import Output
-from mlharness.cli.run_filters import filter_options, make_filter, misspelt
+from mlharness.cli.run_filters import filter_options
 from mlharness.cli.run_names import complete_runs, known_runs, run_argument
+from mlharness.cli.summaries import Made, summarised, summary_option
 from mlharness.cli.usage import SpellingGroup
 from mlharness.errors import UserError
+from mlharness.store.filtering import make_filter, misspelt, split_label
 
 if TYPE_CHECKING:
     from mlharness.runs import Run
@@ -53,12 +56,19 @@ def command(context: click.Context, /, limit: int, output: Output, **chosen: Any
 
 @command.command()
 @run_argument
+@summary_option
 @output_options
-def show(run: str, output: Output) -> None:
+def show(run: str, summaries: Sequence[str], output: Output) -> None:
     """Show the result of RUN, as mlh bench printed it; with --json, its document."""
+    with summarised(summaries, shlex.join(("mlh", "runs", "show", run)), output) as summary:
+        found = known_runs(output).find(run)
+        summary.runs.append(Made(found.result))
+        _show(found, output)
+
+
+def _show(found: Run, output: Output) -> None:
     from mlharness.cli.summary import show_result
 
-    found = known_runs(output).find(run)
     output.show(lambda: found.result, lambda: show_result(output, found.result, found.directory))
     if not output.json and found.result["labels"]:
         output.line("labels  " + ", ".join(f"{key}={value}" for key, value in found.result["labels"].items()))

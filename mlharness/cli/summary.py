@@ -10,17 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from mlharness.cli.output import Output, printable
-from mlharness.cli.units import measured, milliseconds
+from mlharness.wording import FIGURES, digits, measured, milliseconds, score, verdict
 
-FIGURES = {
-    "early_stopping_latency_ss": "90th percentile latency (early stopping)",
-    "early_stopping_latency_ms": "99th percentile latency (early stopping)",
-    "result_90.00_percentile_latency_ns": "90th percentile latency (plain)",
-    "result_99.00_percentile_per_query_latency_ns": "99th percentile latency (plain)",
-    "result_completed_samples_per_sec": "completed samples a second",
-    "result_samples_per_second": "samples a second",
-}
-"""What LoadGen's keys mean."""
 _STYLES = {"valid": "bold green", "invalid": "bold red", "failed": "bold red", "interrupted": "bold yellow"}
 
 
@@ -41,9 +32,9 @@ def show_result(output: Output, result: Mapping[str, Any], directory: Path) -> N
 
 def headline(result: Mapping[str, Any]) -> str:
     """What was run and the verdict: ``VALID (quick)`` for a quick run, VALID for one by MLPerf's rules."""
-    verdict = result["status"].upper() + (" (quick)" if result["rules"] == "quick" else "")
     framework = result["framework"]
-    return f"{result['model']['name']} on {framework['name']}, {framework['device']}, {result['scenario']}: {verdict}"
+    what = f"{result['model']['name']} on {framework['name']}, {framework['device']}"
+    return f"{what}, {result['scenario']}: {verdict(result)}"
 
 
 def rows(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -83,13 +74,10 @@ def figure(result: Mapping[str, Any]) -> str:
 
 def accuracy(found: Mapping[str, Any]) -> str:
     """The score, how sure it is, and whether it meets its target."""
-    # A plain number is mostly a share, as DICE, of which MLPerf's scripts print five digits.
-    digits = 2 if found["unit"] else 5
-    shown = f"{found['value']:.{digits}f} {found['unit']}".rstrip()
-    text = f"{found['metric']} {shown}, n = {found['n']}"
+    text = f"{found['metric']} {score(found)}, n = {found['n']}"
     if found["interval"]:
-        low, high = found["interval"]
-        text += f", 95 % interval {low:.{digits}f} to {high:.{digits}f}"
+        low, high = (f"{bound:.{digits(found)}f}" for bound in found["interval"])
+        text += f", 95 % interval {low} to {high}"
     if found["details"]:
         text += f" ({', '.join(f'{name} {value:.4g}' for name, value in found['details'].items())})"
     if found["passed"] is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +15,7 @@ import click
 from mlharness.cli.exits import ExitCode
 from mlharness.cli.options import allow_http_option, block_option, output_options
 from mlharness.cli.output import Output
+from mlharness.cli.summaries import Found, summarised, summary_option
 from mlharness.errors import Interrupted, UserError
 
 if TYPE_CHECKING:
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     from mlharness.sweeping.estimating import Estimator
     from mlharness.sweeping.journal import Entry
     from mlharness.sweeping.order import Unit
-    from mlharness.sweeping.running import Bench, Hearing, Result
+    from mlharness.sweeping.running import Bench, Hearing, Permissions, Result
 
 LONG_S = 3600.0
 """A sweep that should take longer asks first, where somebody can be asked."""
@@ -45,24 +48,36 @@ _LATEST = ""
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before a sweep of more than an hour.")
 @click.option("--trust", is_flag=True, help="Let the manifests' Python be executed, now and later.")
 @allow_http_option
+@summary_option
 @block_option
 @output_options
 def command(
     file: str | None, dry_run: bool, resume: str | None, root: Path | None, yes: bool, trust: bool, allow_http: bool,
-    block: Sequence[str], output: Output,
+    summaries: Sequence[str], block: Sequence[str], output: Output,
 ) -> ExitCode:  # fmt: skip
     """Measure many models on many systems.
 
     FILE is a sweep: a path, or the name of one that a plugin ships. A cell that fails is recorded and passed over.
     """
+    from mlharness.sweeping.running import Permissions
+
+    written = shlex.join(("mlh", "sweep", *([file] if file else []), *(["--resume"] if resume is not None else [])))
+    with summarised(summaries, written, output, dry_run) as found:
+        return _sweep(file, dry_run, resume, root, yes, Permissions(trust, allow_http), block, output, found)
+
+
+def _sweep(
+    file: str | None, dry_run: bool, resume: str | None, root: Path | None, yes: bool, allowed: Permissions,
+    block: Sequence[str], output: Output, found: Found,
+) -> ExitCode:  # fmt: skip
     from mlharness.cli.discovery import discover
     from mlharness.paths import sweeps_dir
     from mlharness.sweeping.directory import begin
     from mlharness.sweeping.estimating import from_store
-    from mlharness.sweeping.running import Bench, Permissions
+    from mlharness.sweeping.running import Bench
 
     plugins = discover(block)
-    runner = Bench(plugins, Permissions(trust, allow_http), tuple(block))
+    runner = Bench(plugins, allowed, tuple(block))
     sweep, directory = _wanted(file, resume, root or sweeps_dir(), plugins)
     estimator = from_store()
     if dry_run:
@@ -72,8 +87,8 @@ def command(
             return ExitCode.DONE
         directory = begin(root or sweeps_dir(), sweep)
     output.note(f"sweep: {directory.path}")
-    _run(directory, runner, estimator, output)
-    return _finish(directory, output)
+    _run(directory, runner, estimator, output, found)
+    return _finish(directory, output, found)
 
 
 def _wanted(
@@ -164,7 +179,9 @@ def _obstacle(cell: Cell, sweep: Sweep, runner: Bench) -> str:
     return ""
 
 
-def _run(directory: SweepDirectory, runner: Bench, estimator: Estimator, output: Output) -> None:
+def _run(
+    directory: SweepDirectory, runner: Bench, estimator: Estimator, output: Output, found: Found
+) -> None:  # fmt: skip
     """Make what is left. Raises Interrupted, which says how to go on; UserError for a full disk, which does, too."""
     from mlharness.sweeping.running import run_all
 
@@ -174,7 +191,7 @@ def _run(directory: SweepDirectory, runner: Bench, estimator: Estimator, output:
         return _shown(place, unit, earlier, runner, output)
 
     try:
-        run_all(directory, shown, _hearing(directory, estimator, output))
+        run_all(directory, shown, _hearing(directory, estimator, output, found))
     except KeyboardInterrupt:
         left = len(directory.left())
         raise Interrupted(f"interrupted; {_count(left, 'run')} left", again) from None
@@ -198,9 +215,10 @@ def _shown(
         manager.unregister(observer)
 
 
-def _hearing(directory: SweepDirectory, estimator: Estimator, output: Output) -> Hearing:
+def _hearing(directory: SweepDirectory, estimator: Estimator, output: Output, found: Found) -> Hearing:
     """Tells of each run before and after it, and how much time is left: what was estimated, by what the runs took."""
     from mlharness.sweeping.running import Hearing
+    from mlharness.sweeping.table import table_of
 
     begun, made = monotonic(), list[float]()
 
@@ -217,17 +235,20 @@ def _hearing(directory: SweepDirectory, estimator: Estimator, output: Output) ->
         output.note(f"  {entry.status}: {entry.message}" if entry.message else f"  {entry.status}")
 
     def adopted(run_ids: Sequence[str]) -> None:
+        # From here on the sweep is ours, and its journal could be read.
+        found.table = functools.cache(functools.partial(table_of, directory))
         for run_id in run_ids:
             output.detail(f"had ended: {run_id}")
 
     return Hearing(before, after, adopted)
 
 
-def _finish(directory: SweepDirectory, output: Output) -> ExitCode:
+def _finish(directory: SweepDirectory, output: Output, found: Found) -> ExitCode:
     """Write table and plots, print them, and say how the sweep ended."""
     from mlharness.sweeping.drawing import INSTALL, can_draw, write_table
 
     table, files = write_table(directory)
+    found.table = lambda: table
 
     def people() -> None:
         from mlharness.cli.sweep_table import show_table
@@ -245,14 +266,14 @@ def _finish(directory: SweepDirectory, output: Output) -> ExitCode:
 
 def exit_code_of(table: dict[str, Any]) -> ExitCode:
     """DONE when every cell has a valid run: otherwise what stands for the worst of them."""
-    from mlharness.sweeping.table import could_run
+    from mlharness.sweeping.table import could_run, has_figures
 
     rows = table["rows"]
     if any("bug" in row["counts"] for row in rows):
         return ExitCode.BUG
     if not could_run(table):
         return ExitCode.INPUT
-    if any(row["status"] != "valid" for row in rows):
+    if not all(map(has_figures, rows)):
         return ExitCode.FAILED
     missed = any(row["accuracy"] and row["accuracy"]["passed"] is False for row in rows)
     return ExitCode.ACCURACY if missed else ExitCode.DONE

@@ -183,6 +183,10 @@ def _versions(run: Run) -> dict[str, Any]:
     return {**found, **_known({"python": run.system.get("python"), **told, "other packages": packages or None})}
 
 
+def _variables(run: Run) -> dict[str, Any]:
+    return _known({"variables": run.system.get("variables")})
+
+
 def _host(run: Run) -> dict[str, Any]:
     cpu = run.system.get("cpu", {})
     more = {"kernel": run.system.get("kernel"), "governor": cpu.get("governor"), "quota": cpu.get("cgroup_quota")}
@@ -227,6 +231,7 @@ ASPECTS: tuple[Aspect, ...] = (
         "device, instances, threads, batches, warm-up, options of the framework, the steps after the model",
     ),
     Aspect("versions", _versions, "the framework, its version and plugin, Python, mlharness, LoadGen, other packages"),
+    Aspect("environment", _variables, "environment variables by which frameworks and their libraries are tuned"),
     Aspect("host", _host, "name, processor, cores, memory, operating system, governor"),
 )
 """All but the model itself, in the order in which they are told. What is unfair has its reason."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from mlharness.comparing.groups import SERIES, Group
-from mlharness.comparing.runs import Run, complete
+from mlharness.comparing.runs import Document, Run, complete
 from mlharness.errors import UserError
 from mlharness.runs import SEE, Runs
 from mlharness.store.querying import Filter, ids_beginning, list_runs
@@ -19,6 +19,8 @@ from mlharness.store.querying import Filter, ids_beginning, list_runs
 _WILD = "*?["
 _ALL = 1_000_000
 """More runs than a store has."""
+_REPETITION = ("run_id", "plan_sha256", "host", "framework_version")
+"""The columns that say of what a run is a repetition."""
 
 
 def select_runs(runs: Runs, selection: str) -> Group:
@@ -48,7 +50,7 @@ def _labelled(runs: Runs, text: str) -> Iterator[Run]:
     key, equals, value = text.partition("=")
     if not equals:
         raise UserError(f"'label:{text}' is no label", "Write label:KEY=VALUE.")
-    yield from _matching(runs, Filter(labels=((key, value),)), lambda row: True)
+    yield from _matching(runs, Filter(labels=((key, value),)))
 
 
 def _series(runs: Runs, name: str) -> Iterator[Run]:
@@ -58,22 +60,27 @@ def _series(runs: Runs, name: str) -> Iterator[Run]:
         raise UserError(
             f"run {one.run_id} is of no series", "Runs of --repeat and --against are: mlh bench --repeat 7."
         )
-    yield from _matching(runs, Filter(labels=((SERIES, series),)), lambda row: True)
+    yield from _matching(runs, Filter(labels=((SERIES, series),)))
+
+
+def repetition(result: Document) -> tuple[Any, Any, Any]:
+    """What runs of one thing have in common: plans leave host and version open, and others of those are another."""
+    return result["plan_sha256"], result["system"].get("host", ""), result["framework"]["version"]
+
+
+def ids_of_plan(runs: Runs, result: Document) -> list[str]:
+    """The ids of all runs of the same plan, on the same host, with the same version, the latest first."""
+    rows = list_runs(runs.store, Filter(models=(result["model"]["name"],)), columns=_REPETITION)
+    wanted = repetition(result)
+    return [row["run_id"] for row in rows if (row["plan_sha256"], row["host"], row["framework_version"]) == wanted]
 
 
 def _plan(runs: Runs, name: str) -> Iterator[Run]:
-    """Plans leave host and version open, and runs of another host or version are no repetitions."""
-    one = runs.find(name).result
-    wanted = (one["plan_sha256"], one["system"].get("host", ""), one["framework"]["version"])
-
-    def same(row: dict[str, Any]) -> bool:
-        return (row["plan_sha256"], row["host"], row["framework_version"]) == wanted
-
-    yield from _matching(runs, Filter(models=(one["model"]["name"],)), same)
+    yield from (complete(runs.find(run_id)) for run_id in ids_of_plan(runs, runs.find(name).result))
 
 
-def _matching(runs: Runs, wanted: Filter, keep: Callable[[dict[str, Any]], bool]) -> Iterator[Run]:
-    yield from (complete(runs.find(row["run_id"])) for row in list_runs(runs.store, wanted) if keep(row))
+def _matching(runs: Runs, wanted: Filter) -> Iterator[Run]:
+    yield from (complete(runs.find(row["run_id"])) for row in list_runs(runs.store, wanted, columns=("run_id",)))
 
 
 _KINDS: dict[str, Callable[[Runs, str], Iterator[Run]]] = {"label": _labelled, "series": _series, "plan": _plan}

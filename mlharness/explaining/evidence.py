@@ -13,7 +13,7 @@ from mlharness.explaining.host import Host, read_host
 from mlharness.explaining.layers import Layers, read_layers
 from mlharness.explaining.slices import NOTHING_KNOWN, Slices, read_slices
 from mlharness.explaining.threads import Thread, read_threads
-from mlharness.explaining.work import NO_WORK, Roofline, read_roofline
+from mlharness.explaining.work import NO_ROOFLINE, NO_WORK, Roofline, read_roofline
 from mlharness.trace.parquet import open_trace, spans_for
 
 NOT_TRACED = "not traced"
@@ -75,8 +75,8 @@ class Evidence:
         return self.missing.get(level, "")
 
 
-def read_evidence(run: Path, announce: Callable[[str], None] = lambda text: None) -> Evidence:
-    """The facts of a traced run. ``announce`` is told when something takes long.
+def read_evidence(run: Path, announce: Callable[[str], None] = lambda text: None, roofline: bool = True) -> Evidence:
+    """The facts of a traced run. ``announce`` is told when something takes long: without ``roofline`` nothing does.
 
     Raises:
         UserError: it was not traced, or its files cannot be read.
@@ -98,7 +98,7 @@ def read_evidence(run: Path, announce: Callable[[str], None] = lambda text: None
         calls=calls,
         queries=queries,
         layers=layers,
-        roofline=read_roofline(run, announce),
+        roofline=read_roofline(run, announce) if roofline else NO_ROOFLINE,
         watched=watched,
         slices=slices,
         threads=threads,

@@ -39,6 +39,7 @@ class Roofline:
 
 
 NO_WORK = Roofline(missing="operations and bytes of the layers are not known")
+NO_ROOFLINE = Roofline(missing="this needs the peaks of the host: mlh analyze RUN --explain measures them")
 
 
 def least_ns(work: Work, peaks: Peaks) -> float:

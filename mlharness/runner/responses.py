@@ -45,12 +45,8 @@ class FixedWriter:
         if len(ids) != self._count:
             self._resize(len(ids))
         self._rows[...] = rows
-        current = self._current
-        if len(current) == 1:  # without a call: the caches are cold here
-            current[0].id = ids[0]
-        else:
-            loadgen.name_responses(current, ids)
-        return current
+        loadgen.name_responses(self._current, ids)
+        return self._current
 
     def check(self, rows: Array | Sequence[Array]) -> None:
         # Assigning would silently repeat a single row over the batch, and convert other numbers.
@@ -61,6 +57,19 @@ class FixedWriter:
         """Make ready for batches of this size, which seldom changes."""
         self._count, self._shape = count, (count, *self._row)
         self._rows, self._current = self._buffer[:count], self._responses[:count]
+
+
+class SingleWriter(FixedWriter):
+    """A :class:`FixedWriter` of batches of one sample, which writes in the fewest lines: caches are cold there."""
+
+    def __init__(self, spec: ResponseSpec) -> None:
+        super().__init__(spec, 1)
+        (self._response,) = self._current
+
+    def write(self, rows: Array | Sequence[Array], ids: Sequence[int]) -> list[loadgen.Response]:
+        self._rows[...] = rows
+        self._response.id = ids[0]
+        return self._current
 
 
 class RaggedWriter:
@@ -126,7 +135,9 @@ def make_writer(plan: RunPlan, rows: Array | Sequence[Array], batch_size: int) -
         first = np.asarray(rows[0])
         free = is_ragged(rows) or answers_freely(plan)
         spec = ResponseSpec(str(first.dtype), (None,) * first.ndim if free else first.shape)
-    return RaggedWriter(spec) if None in spec.shape else FixedWriter(spec, batch_size)
+    if None in spec.shape:
+        return RaggedWriter(spec)
+    return FixedWriter(spec, batch_size) if batch_size > 1 else SingleWriter(spec)
 
 
 def is_ragged(rows: Array | Sequence[Array]) -> bool:

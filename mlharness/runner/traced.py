@@ -5,18 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from time import monotonic_ns
+from time import perf_counter_ns
 from typing import Any
 
 from mlharness.plugins import Plugins
-from mlharness.providers import Array
 from mlharness.runner import loadgen
 from mlharness.runner.channel import PATIENT_S, Channel
+from mlharness.runner.executors import InlineExecutor
 from mlharness.runner.job import Job
 from mlharness.runner.measure import Measurement
 from mlharness.runner.opening import load_predictor
 from mlharness.runner.tracing import Tracing
-from mlharness.runner.worker import Worker
+from mlharness.runner.worker import Note, Worker
 from mlharness.trace.files import BATCHES, ISSUED, ISSUES, SAMPLES, SOURCES, write_document
 from mlharness.trace.journal import Journal
 
@@ -28,43 +28,51 @@ MOST_SAMPLES = 1 << 23
 class TracedWorker(Worker):
     """Writes one record a batch: when it began, predict began and ended, completion began and ended, and whose it is.
 
-    The samples' ids and indices go to a journal of their own.
+    In the timed path a batch is only put on a list, since every line costs there; at least once a second, when outputs
+    are looked at anyway, the list goes to the journals. The samples' ids and indices have a journal of their own.
     """
 
     def trace_into(self, folder: Path) -> None:
         """Make the journals."""
-        self._batches = Journal(folder / BATCHES.format(self.number), 8, MOST_BATCHES)
-        self._samples = Journal(folder / SAMPLES.format(self.number), 1, MOST_SAMPLES)
-        self._stamps = [0, 0, 0, 0]
-        self._thread = 0
+        self._batch_journal = Journal(folder / BATCHES.format(self.number), 8, MOST_BATCHES)
+        self._sample_journal = Journal(folder / SAMPLES.format(self.number), 1, MOST_SAMPLES)
+        self._notes: list[Note] = []
+        self.issues: IssueJournals | None = None
+        """Takes each batch as a query issued when the batch began; None where queries are noted when LoadGen issues."""
 
     def begin_test(self) -> None:
-        """Wrap what is called from now on."""
+        """From now on every batch is noted."""
         super().begin_test()
         self._thread = threading.get_native_id()
-        predict, complete, stamps = self._predict, self.complete, self._stamps
+        self._note = self._notes.append
 
-        def stamped_predict(batch: dict[str, Array]) -> list[Array]:
-            stamps[0] = monotonic_ns()
-            outputs = predict(batch)
-            stamps[1] = monotonic_ns()
-            return outputs
+    def check_last(self) -> None:
+        """Write down what was noted so far, then as the plain one."""
+        self.write_notes()
+        super().check_last()
 
-        def stamped_complete(responses: list[loadgen.Response]) -> None:
-            stamps[2] = monotonic_ns()
-            complete(responses)
-            stamps[3] = monotonic_ns()
+    def write_notes(self) -> None:
+        """Bring the notes to the journals."""
+        for start, *stamps, ids, indices in self._notes:
+            first = self._sample_journal.count
+            self._sample_journal.extend([*ids, *indices])
+            self._batch_journal.append(start, *stamps, len(ids), first, self._thread)
+            if self.issues is not None:
+                self.issues.write(start, ids, self._thread)
+        self._notes.clear()
 
-        self._predict, self.complete = stamped_predict, stamped_complete
 
-    def _answer_batch(self, ids: Sequence[int], indices: Sequence[int]) -> None:
-        start = monotonic_ns()
-        super()._answer_batch(ids, indices)
-        if not self._thread:  # not the test yet
-            return
-        first = self._samples.count
-        self._samples.extend([*ids, *indices])
-        self._batches.append(start, *self._stamps, len(ids), first, self._thread)
+class IssueJournals:
+    """When LoadGen issued each query, and the ids of its samples. One thread writes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._issues = Journal(folder / ISSUES, 4, MOST_BATCHES)
+        self._ids = Journal(folder / ISSUED, 1, MOST_SAMPLES)
+
+    def write(self, when_ns: int, ids: Sequence[int], thread: int) -> None:
+        """One query."""
+        self._issues.append(when_ns, len(ids), self._ids.count, thread)
+        self._ids.extend(ids)
 
 
 class TracedMeasurement(Measurement):
@@ -89,16 +97,15 @@ class TracedMeasurement(Measurement):
 
     def test(self, settings: Any, counts: tuple[int, int], issue: loadgen.Issue | None = None) -> None:
         """The test, with each query written down when LoadGen issues it."""
-        issues = Journal(self.tracing.folder / ISSUES, 4, MOST_BATCHES)
-        issued = Journal(self.tracing.folder / ISSUED, 1, MOST_SAMPLES)
-        inner, thread = self.executor.issue, threading.get_native_id()
-
-        def noted(ids: list[int], indices: list[int]) -> None:
-            now = monotonic_ns()
-            issues.append(now, len(ids), issued.count, thread)
-            issued.extend(ids)
-            inner(ids, indices)
-
+        issues = IssueJournals(self.tracing.folder)
+        if isinstance(self.executor, InlineExecutor):
+            # The batch begins as soon as the query is issued, and is noted with fewer lines than a query.
+            for worker in self.executor.workers:
+                assert isinstance(worker, TracedWorker), "made by make_worker"
+                worker.issues = issues
+            noted = None
+        else:
+            noted = noting(self.executor.issue, issues)
         self.tracing.begin()
         super().test(settings, counts, noted)
         self.tracing.end()
@@ -109,3 +116,14 @@ class TracedMeasurement(Measurement):
         super().close()  # a predictor may read its profile then
         found = self.tracing.collect(spans for worker in self.executor.workers for spans in worker.spans)
         write_document(self.tracing.folder / SOURCES, {**found, "phases": self.channel.phases})
+
+
+def noting(issue: loadgen.Issue, issues: IssueJournals) -> loadgen.Issue:
+    """``issue``, with each query written down before; called on the thread that will issue."""
+    thread = threading.get_native_id()
+
+    def noted(ids: list[int], indices: list[int]) -> None:
+        issues.write(perf_counter_ns(), ids, thread)
+        issue(ids, indices)
+
+    return noted

@@ -26,6 +26,8 @@ from mlharness.tensors import fixed_batch
 LOOK_EVERY_NS = 1_000_000_000
 """How long outputs may go unlooked at: what is not finite is found within about this time."""
 Form: TypeAlias = tuple[Any, ...]
+Note: TypeAlias = tuple[int, int, int, int, int, Sequence[int], list[int]]
+"""A batch, for a trace: when it began, predict began and ended, completion began and ended; its ids and indices."""
 
 
 class Worker:
@@ -58,13 +60,13 @@ class Worker:
         self._predictor = predictor
         self._predict = predictor.predict
         self._library = library
-        self._on_batch = postprocess.on_batch
+        self._on_batch = postprocess.batch_function()
         self._plan = plan
-        self._counters, self._busy = counters, busy
+        self._counters, self._busy = counters, busy[number : number + 1]
         self._buffers: list[Array] = []
         self._alone: Mapping[int, dict[str, Array]] = {}
         self._gather = library.gather
-        self.answer: Callable[[Sequence[int], Sequence[int]], None] = self._answer_batch
+        self.answer: Callable[[Sequence[int], list[int]], None] = self._answer_batch
         """Compute and complete these samples: ids and indices of one query, or of part of one."""
         self._writer: ResponseWriter | None = None
         self._write, self._check_rows = _write_nothing, _check_nothing
@@ -72,6 +74,8 @@ class Worker:
         """The steps of the kernel itself end: only where others work need the parent know that they do."""
         self._forms: set[Form] = set()
         """Forms of outputs that have been checked and found as promised."""
+        self._note: Callable[[Note], None] | None = None
+        """Takes each batch, in a traced run."""
         self._look_at, self._look_after_ns = 1, 0
         self._last: tuple[list[Array], Sequence[int]] | None = None
         self.spans: Sequence[Any] = ()
@@ -89,7 +93,7 @@ class Worker:
         """
         outputs = self.outputs_of(indices)
         self._check(outputs, indices)
-        rows = self._on_batch(outputs, indices)
+        rows = self._on_batch(outputs, list(indices))
         writer = self._writer or make_writer(self._plan, rows, self._plan.batching.batch_size)
         write_checked(writer, rows, range(len(indices)))
         self._writer, self._write, self._check_rows = writer, writer.write, writer.check
@@ -111,12 +115,12 @@ class Worker:
 
     def outputs_of(self, indices: Sequence[int]) -> list[Array]:
         """The predictor's outputs for loaded samples, without postprocessing, completed to nobody."""
-        self._busy[self.number] = perf_counter_ns() & ~1
+        self._busy[0] = perf_counter_ns() & ~1
         try:
             outputs = self._predict(self._gather(indices, self._buffers))
         except PLUGIN_RAISES as error:
             raise self._predict_failure(indices, error) from error
-        self._busy[self.number] = 0
+        self._busy[0] = 0
         return outputs
 
     def complexity(self, measure: MeasureComplexity | None) -> Complexity | None:
@@ -127,18 +131,18 @@ class Worker:
         with blaming(self._plan.framework.plugin, "counting parameters and multiply-adds"):
             return measure(self._predictor, batch)
 
-    def _answer_groups(self, ids: Sequence[int], indices: Sequence[int]) -> None:
+    def _answer_groups(self, ids: Sequence[int], indices: list[int]) -> None:
         """Ragged samples, in batches of equal shapes."""
         pairs = sorted(zip(ids, indices, strict=True), key=lambda pair: self._library.shape_key(pair[1]))
         for _, group in groupby(pairs, key=lambda pair: self._library.shape_key(pair[1])):
             same_ids, same_indices = zip(*group, strict=True)
             self._answer_batch(same_ids, list(same_indices))
 
-    def _answer_batch(self, ids: Sequence[int], indices: Sequence[int]) -> None:
+    def _answer_batch(self, ids: Sequence[int], indices: list[int]) -> None:
         # After a model has run, every cache is cold, and a line costs ten times what it costs alone: so whatever can
         # wait is done after the samples were completed, and stands in no latency.
         start = perf_counter_ns()
-        self._busy[self.number] = start & ~1
+        self._busy[0] = start & ~1
         if len(indices) == 1 and self._alone:
             batch = self._alone[indices[0]].copy()  # the predictor may do with it as it likes
         else:
@@ -150,7 +154,7 @@ class Worker:
             raise self._predict_failure(indices, error) from error
         predicted = perf_counter_ns()
         if self._marks_postprocess:
-            self._busy[self.number] = start | 1
+            self._busy[0] = start | 1
         rows: Array | list[Array] | None = None
         try:
             rows = self._on_batch(outputs, indices)
@@ -172,10 +176,12 @@ class Worker:
         self.predict_ns += predicted - gathered
         self.postprocess_ns += processed - predicted
         self._counters[self.number] += len(ids)
-        self._busy[self.number] = 0
+        self._busy[0] = 0
         now = perf_counter_ns()
         self.harness_ns += gathered - start + now - processed
         self.after_ns += now - completed
+        if self._note is not None:
+            self._note((start, gathered, predicted, processed, completed, ids, indices))
 
     def check_last(self) -> None:
         """Raise RunError when the last outputs of the test were not what was promised."""

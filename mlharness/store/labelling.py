@@ -11,7 +11,7 @@ from pathlib import Path
 import filelock
 
 from mlharness.errors import UserError
-from mlharness.rundir import LABELS, write_json
+from mlharness.rundir import LABELS, LABELS_VERSION, write_json
 from mlharness.store.reading import read_labels, read_result
 
 _LOCK = ".labels.lock"
@@ -33,7 +33,7 @@ def change_labels(directory: Path, given: Mapping[str, str], removed: Collection
                 if found.pop(key, None) is None:
                     raise UserError(f"--remove {key}: {directory.name} has no such label", "See: mlh runs show")
             labels = {**found, **given}
-            write_json(directory / LABELS, {"schema_version": 1, "labels": labels})
+            write_json(directory / LABELS, {"schema_version": LABELS_VERSION, "labels": labels})
             return labels
     except filelock.Timeout as error:
         raise UserError(f"{directory / _LOCK} is held by another process", "Try again when that has ended.") from error

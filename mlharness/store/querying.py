@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Select, and_, exists, func, or_, select
 
-from mlharness.store.index import of_this_host
+from mlharness.store.index import BATCH, of_this_host
 from mlharness.store.opening import Store
 from mlharness.store.reading import clean
 from mlharness.store.tables import INTERNAL, documents, labels, runs
 
 _SHOWN = tuple(column for column in runs.c if column.name not in INTERNAL)
 _LATEST = (runs.c.started.desc(), runs.c.run_id.desc())
+ORDERS: Mapping[str, tuple[Column[Any], ...]] = {
+    "started": (runs.c.started,),
+    "model": (runs.c.model,),
+    "framework": (runs.c.framework, runs.c.framework_version),
+    "scenario": (runs.c.scenario,),
+    "status": (runs.c.status,),
+    "figure": (runs.c.unit, runs.c.value),  # latencies and rates are not of one kind
+    "p90": (runs.c.p90_ns,),
+    "accuracy": (runs.c.accuracy_metric, runs.c.accuracy),
+    "quality": (runs.c.quality,),
+    "host": (runs.c.host,),
+}
+"""By what runs can be put in order."""
 
 
 @dataclass(frozen=True)
@@ -74,27 +87,44 @@ def has_label(key: str, value: str | None) -> ColumnElement[bool]:
     return exists().where(condition if value is None else condition & (labels.c.value == clean(value)))
 
 
+@dataclass(frozen=True)
+class Page:
+    """Which of the runs that are wanted: ``limit`` of them (None: all) after ``offset``, in an order of ``ORDERS``.
+
+    Runs that have nothing to be ordered by come last, and among equals the latest first.
+    """
+
+    limit: int | None = None
+    offset: int = 0
+    order: str = "started"
+    descending: bool = True
+
+    def of(self, query: Select[Any]) -> Select[Any]:
+        """The part of a query over runs that is on this page."""
+        by = [] if self == Page(self.limit, self.offset) else list(self._terms())
+        return query.order_by(*by, *_LATEST).limit(self.limit).offset(self.offset or None)
+
+    def _terms(self) -> Iterator[ColumnElement[Any]]:
+        for column in ORDERS[self.order]:
+            if column.nullable:
+                yield column.is_(None)
+            yield column.desc() if self.descending else column.asc()
+
+
 def list_runs(
-    store: Store, wanted: Filter, limit: int | None = None, columns: Collection[str] = ()
+    store: Store, wanted: Filter, limit: int | None = None, columns: Collection[str] = (), page: Page | None = None
 ) -> list[dict[str, Any]]:
-    """Rows as dicts by column, the latest started first: all of them, or the first ``limit``.
+    """Rows as dicts by column, the latest started first: all of them, or the first ``limit``, or those of a page.
 
     ``started`` and ``finished`` are datetimes (UTC, no zone), ``labels`` is a dict, ``directory`` a path as text.
     ``columns`` leaves out any other but those two; by default all are there.
     """
+    page = page or Page(limit)
     shown = [column for column in _SHOWN if not columns or column.name in columns]
-    chosen = (
-        select(runs.c.run_id, runs.c.root, runs.c.folder, *shown)
-        .where(*wanted.conditions())
-        .order_by(*_LATEST)
-        .limit(limit)
-    )
-    ids = select(runs.c.run_id).where(*wanted.conditions()).order_by(*_LATEST).limit(limit)
-    everything = limit is None and wanted == Filter()
-    of_them = select(labels) if everything else select(labels).where(labels.c.run_id.in_(ids.scalar_subquery()))
     with store.reading() as connection:
-        rows = connection.execute(chosen).all()
-        pairs = connection.execute(of_them.order_by(labels.c.run_id, labels.c.key)).all()
+        chosen = select(runs.c.run_id, runs.c.root, runs.c.folder, *shown).where(*wanted.conditions())
+        rows = connection.execute(page.of(chosen)).all()
+        pairs = connection.execute(_labels_of([row[0] for row in rows], wanted, page)).all()
     noted: dict[str, dict[str, str]] = {}
     for run_id, key, value in pairs:
         noted.setdefault(run_id, {})[key] = value
@@ -103,6 +133,18 @@ def list_runs(
         {**dict(zip(names, row[3:], strict=True)), "directory": f"{row[1]}/{row[2]}", "labels": noted.get(row[0], {})}
         for row in rows
     ]
+
+
+def _labels_of(run_ids: Sequence[str], wanted: Filter, page: Page) -> Select[Any]:
+    """The labels of these runs, which are all that were asked for."""
+    query = select(labels).order_by(labels.c.run_id, labels.c.key)
+    if page == Page() and wanted == Filter():
+        return query
+    if len(run_ids) <= BATCH:
+        return query.where(labels.c.run_id.in_(run_ids))
+    return query.where(
+        labels.c.run_id.in_(page.of(select(runs.c.run_id).where(*wanted.conditions())).scalar_subquery())
+    )
 
 
 def count_runs(store: Store, wanted: Filter) -> int:
@@ -119,9 +161,10 @@ def values_of(store: Store, column: str) -> list[str]:
 
 
 def ids_beginning(store: Store, prefix: str, limit: int) -> list[str]:
-    """Run ids that begin so, the latest first."""
+    """Run ids that begin so: the one that is just that before all others, then the latest first."""
     begins = runs.c.run_id.startswith(clean(prefix), autoescape=True)
-    return _ids(store, select(runs.c.run_id).where(begins).order_by(*_LATEST).limit(limit))
+    first = [runs.c.run_id != clean(prefix)] if prefix else []
+    return _ids(store, select(runs.c.run_id).where(begins).order_by(*first, *_LATEST).limit(limit))
 
 
 def id_at(store: Store, place: int) -> str | None:

@@ -13,10 +13,14 @@ from typing import Any
 import msgspec
 
 from mlharness.errors import UserError
-from mlharness.rundir import LABELS, RESULT, RESULT_VERSION
+from mlharness.rundir import LABELS, LABELS_VERSION, PLAN, PLAN_VERSION, RESULT, RESULT_VERSION
 
 LARGEST_BYTES = 1 << 26
 """A result is a few kilobytes; what is larger than this is not read into memory."""
+
+
+NEWEST = {RESULT: RESULT_VERSION, PLAN: PLAN_VERSION, LABELS: LABELS_VERSION}
+"""The newest ``schema_version`` of each file that this mlharness reads."""
 
 
 class IncompleteRunError(UserError):
@@ -155,11 +159,6 @@ def read_result(directory: Path) -> dict[str, Any]:
     version = document.get("schema_version")
     if not isinstance(version, int) or isinstance(version, bool):
         raise UserError(f"{path} is no result of mlharness: schema_version is {version!r}", "See: mlh runs --help")
-    if version > RESULT_VERSION:
-        raise UserError(
-            f"{path} has schema_version {version}, and this mlharness reads {RESULT_VERSION}",
-            "Upgrade mlharness to read this run.",
-        )
     return document
 
 
@@ -175,7 +174,11 @@ def absence(directory: Path) -> str:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A file of a run directory that holds one JSON object. Raises UserError for a truncated or any other one."""
+    """A file of a run directory that holds one JSON object, of a version that this mlharness reads.
+
+    Raises:
+        UserError: it is truncated, something else, or newer.
+    """
     try:
         if path.stat().st_size > LARGEST_BYTES:
             raise UserError(f"{path} is larger than {LARGEST_BYTES >> 20} MiB: no file of mlharness", "Remove it.")
@@ -186,7 +189,18 @@ def read_json(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} is damaged: {error}", "Restore it from a copy, or remove it.") from error
     if not isinstance(document, dict):
         raise UserError(f"{path} is damaged: it holds no JSON object", "Restore it from a copy, or remove it.")
+    refuse_newer(document, path)
     return document
+
+
+def refuse_newer(document: dict[str, Any], path: Path) -> None:
+    """Raise UserError for a file of a newer mlharness: what its keys mean is not known here."""
+    version, newest = document.get("schema_version"), NEWEST.get(path.name)
+    if newest is not None and isinstance(version, int) and version > newest:
+        raise UserError(
+            f"{path} has schema_version {version}, and this mlharness reads {newest}",
+            "Upgrade mlharness to read this run.",
+        )
 
 
 def read_labels(directory: Path, result: dict[str, Any]) -> tuple[dict[str, str], str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from mlharness.sweeping.table import has_figures
+
 Spec = dict[str, Any]
 Row = Mapping[str, Any]
 Point = dict[str, Any]
@@ -28,7 +30,7 @@ def charts_of(table: Mapping[str, Any]) -> dict[str, Spec]:
 
 def points_of(rows: Sequence[Row]) -> list[Point]:
     """The valid rows as flat data; latencies in ms, and none of Offline, whose one query holds all samples."""
-    valid = [row for row in rows if row["status"] == "valid"]
+    valid = [row for row in rows if has_figures(row)]
     several = {key for key in ("device", "batch_size", "instances") if len({str(row[key]) for row in rows}) > 1}
     versions = len({(row["framework_name"], row["framework_version"]) for row in valid})
     versioned = versions > len({row["framework_name"] for row in valid})

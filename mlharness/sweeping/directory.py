@@ -68,12 +68,14 @@ class SweepDirectory:
         return dict(zip(LABELS, (self.path.name, unit.cell.id, str(unit.repetition)), strict=True))
 
     def result(self, run_id: str) -> dict[str, Any] | None:
-        """The result of one of its runs; None when it is not there any more, or cannot be read."""
+        """The result of one of its runs; None when it is not there any more, damaged, or of a newer mlharness."""
         try:
             found = json.loads((self.runs / run_id / rundir.RESULT).read_text("utf-8"))
         except (OSError, ValueError):
             return None
-        return found if isinstance(found, dict) else None
+        if not isinstance(found, dict) or found.get("schema_version", 1) > rundir.RESULT_VERSION:
+            return None
+        return found
 
     @contextmanager
     def locked(self) -> Iterator[None]:

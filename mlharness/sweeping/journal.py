@@ -40,14 +40,14 @@ class Entry:
 class Journal:
     """The journal of one sweep directory.
 
-    A line that a kill or a full disk has cut off is taken away when the journal is opened: its run is found again by
-    its own directory, or made again.
+    A line that a kill or a full disk has cut off does not count, and is taken away before the next is written: its run
+    is found again by its own directory, or made again. Reading changes nothing, since another may be writing.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.entries: dict[tuple[str, int], Entry] = {}
-        for line in _whole_lines(path):
+        for line in _whole(path).splitlines():
             entry = _read(line, path)
             self.entries[entry.key] = entry
 
@@ -58,9 +58,10 @@ class Journal:
             UserError: the disk refuses; the journal is what it was before.
         """
         line = json.dumps(asdict(entry)).encode() + b"\n"
-        before = self._path.stat().st_size if self._path.exists() else 0
+        before = len(_whole(self._path))
         try:
             with self._path.open("ab", buffering=0) as file:
+                file.truncate(before)
                 _write_all(file, line)
                 os.fsync(file.fileno())
         except OSError as error:
@@ -80,15 +81,13 @@ def _write_all(file: io.FileIO, line: bytes) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def _whole_lines(path: Path) -> list[bytes]:
+def _whole(path: Path) -> bytes:
+    """What the file holds, without a last line that does not end."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        return []
-    end = content.rfind(b"\n") + 1
-    if end < len(content):
-        os.truncate(path, end)
-    return content[:end].splitlines()
+        return b""
+    return content[: content.rfind(b"\n") + 1]
 
 
 def _read(line: bytes, path: Path) -> Entry:

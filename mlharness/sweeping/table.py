@@ -53,10 +53,12 @@ def table_of(directory: SweepDirectory) -> dict[str, Any]:
 
 def row_of(directory: SweepDirectory, cell: Cell, entries: Sequence[Entry]) -> Row:
     """One row."""
-    results = [result for entry in entries if entry.run_id and (result := directory.result(entry.run_id))]
+    read = {entry.run_id: directory.result(entry.run_id) for entry in entries if entry.run_id}
+    results = [result for result in read.values() if result]
     by_status = {wanted: [one for one in results if one["status"] == wanted] for wanted in ("valid", "invalid")}
     shown = by_status["valid"] or by_status["invalid"]
     why = next((entry for entry in reversed(entries) if entry.message), None)
+    lost = [run_id for run_id, result in read.items() if not result]
     return {
         "cell": cell.id,
         **{key: getattr(cell, key) for key in AXES},
@@ -64,7 +66,7 @@ def row_of(directory: SweepDirectory, cell: Cell, entries: Sequence[Entry]) -> R
         "status": status_of(entries),
         "counts": dict(Counter(entry.status for entry in entries)),
         "runs": [result["run_id"] for result in shown],
-        "message": why.message if why else "",
+        "message": why.message if why else f"the result of {lost[0]} is gone, or cannot be read" if lost else "",
         "remedy": why.remedy if why else "",
         **figures(shown),
         **identity(results),
@@ -151,6 +153,11 @@ def mark_networks(rows: Sequence[Row]) -> None:
         networks = [Network(row["framework_name"] or "", row["parameters"], row["multiply_adds"]) for row in same]
         for row, apart in zip(same, differences(networks), strict=True):
             row["differs"] = apart
+
+
+def has_figures(row: Mapping[str, Any]) -> bool:
+    """Whether a row stands on a valid run whose result is still there."""
+    return row["status"] == "valid" and bool(row["runs"])
 
 
 def could_run(table: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""The kit for plugin authors: a conformance suite for each kind of plugin, and two ways to run a manifest in a test.
+"""The kit for plugin authors: a conformance suite for each kind of plugin, and ways to run a manifest in a test.
 
 Subclass a suite in a test module, say what it shall look at, and pytest runs its checks::
 
@@ -11,9 +11,10 @@ A check that fails says what it found, what the contract asks for, and where tha
 :mod:`mlharness.testing.fixtures`, the only module here that needs pytest.
 """
 
-from mlharness.testing.benching import run_with_loadgen
+from mlharness.testing.benching import run_with_loadgen, trace_with_loadgen
 from mlharness.testing.datasets import DataSetConformance
 from mlharness.testing.frameworks import FrameworkConformance
+from mlharness.testing.layers import TracedCall, TracedLayer, layers_of
 from mlharness.testing.metrics import MetricConformance
 from mlharness.testing.running import InProcessRun, run_in_process
 from mlharness.testing.sources import SourceConformance
@@ -29,7 +30,11 @@ __all__ = [
     "NonconformanceError",
     "SourceConformance",
     "StepConformance",
+    "TracedCall",
+    "TracedLayer",
     "TracerConformance",
+    "layers_of",
     "run_in_process",
     "run_with_loadgen",
+    "trace_with_loadgen",
 ]

@@ -1,4 +1,7 @@
-"""One clock for all spans: CLOCK_MONOTONIC, in nanoseconds; what comes in wall-clock time is moved onto it."""
+"""One clock for all spans: CLOCK_MONOTONIC, in nanoseconds; what comes in wall-clock time is moved onto it.
+
+On Linux ``time.perf_counter_ns``, with which workers clock, and ``time.monotonic_ns`` both read it.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import compare, frameworks, library, null_path, overhead, startup
+from tests.benchmarks import compare, frameworks, layers, library, null_path, overhead, startup
 from tests.benchmarks.frameworks import Asked
 from tests.benchmarks.measure import Row
 
@@ -25,7 +25,7 @@ BENCHMARKS: Mapping[str, MakeRows] = {
 """What is run when nothing is named."""
 LONG: Mapping[str, MakeRows] = {"compare": compare.rows}
 """What needs no more than those, and takes 20 minutes."""
-OF_FRAMEWORKS = ("frameworks", "zoo")
+OF_FRAMEWORKS = ("frameworks", "layers", "zoo")
 """What needs the plugins of all frameworks, and takes much longer."""
 WIDTH = 160
 """Columns of a table that does not go to a terminal."""
@@ -35,7 +35,8 @@ def main() -> None:
     """Medians of interleaved runs; the machine should have nothing else to do."""
     arguments = parse()
     asked = Asked(arguments.frameworks, arguments.models, arguments.duration)
-    benchmarks: Mapping[str, MakeRows] = {**BENCHMARKS, **LONG, "frameworks": partial(frameworks.rows, asked=asked)}
+    of_frameworks = {"frameworks": partial(frameworks.rows, asked=asked), "layers": partial(layers.rows, asked=asked)}
+    benchmarks: Mapping[str, MakeRows] = {**BENCHMARKS, **LONG, **of_frameworks}
     names = arguments.names or list(BENCHMARKS)
     console = Console()
     if not console.is_terminal:
@@ -56,8 +57,10 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--repeat", type=int, default=5, help="runs of each side (default 5)")
     for what in ("--frameworks", "--models"):
-        parser.add_argument(what, type=split, default=(), metavar="A,B", help="for frameworks and zoo: these alone")
-    parser.add_argument("--duration", type=float, default=5.0, help="for the same: seconds of each test (default 5)")
+        parser.add_argument(what, type=split, default=(), metavar="A,B", help="for those of frameworks: these alone")
+    parser.add_argument(
+        "--duration", type=float, default=5.0, help="for frameworks and zoo: seconds of each test (default 5)"
+    )
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(every):
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")

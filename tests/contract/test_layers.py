@@ -71,7 +71,8 @@ assert not frameworks, frameworks
 print(seen)
 """
 LIBRARIES = ("click", "filelock", "jsonschema", "mlperf_loadgen", "msgspec", "numpy", "packaging.requirements",
-             "platformdirs", "pluggy", "pooch", "psutil", "requests", "rich.live", "yaml")  # fmt: skip
+             "platformdirs", "pluggy", "pooch", "psutil", "requests", "rich.live", "waitress", "werkzeug.test",
+             "yaml")  # fmt: skip
 
 
 def watched(package: str, wanted: list[str], folder: Path) -> str:

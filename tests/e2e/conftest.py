@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from mlharness.cli.main import main
+from mlharness.interrupts import SIGNALS
 from tests.postgresql import Server, running_server
 
 MLH = (sys.executable, "-m", "mlharness")
@@ -68,6 +71,29 @@ def bench(environment: Mapping[str, str], tmp_path: Path) -> Bench:
         return Ran(done.returncode, done.stdout, done.stderr, root)
 
     return run
+
+
+@pytest.fixture
+def bench_here(
+    environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Iterator[Bench]:
+    """As ``bench``, in the process of the test, which saves the start of one: for what is refused before it runs."""
+    for name, value in environment.items():
+        if name.startswith("MLH_"):
+            monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    before = [signal.getsignal(number) for number in SIGNALS]
+
+    def run(*arguments: str) -> Ran:
+        capsys.readouterr()
+        code = main(["bench", "--output", str(tmp_path / "runs"), *arguments])
+        printed = capsys.readouterr()
+        assert "Traceback" not in printed.err, printed.err
+        return Ran(code, printed.out, printed.err, tmp_path / "runs")
+
+    yield run
+    for number, handler in zip(SIGNALS, before, strict=True):
+        signal.signal(number, handler)
 
 
 @pytest.fixture

@@ -56,8 +56,8 @@ def check_refused(ran: Ran, *words: str) -> None:
         (("null", "--mode", "accuracy"), ("metric",)),
     ],
 )
-def test_choices(bench: Bench, arguments: tuple[str, ...], words: tuple[str, ...]) -> None:
-    check_refused(bench(*arguments, "--json"), *words)
+def test_choices(bench_here: Bench, arguments: tuple[str, ...], words: tuple[str, ...]) -> None:
+    check_refused(bench_here(*arguments, "--json"), *words)
 
 
 def model_files(source: str, sha256: str | None = None) -> dict[str, Any]:
@@ -82,39 +82,39 @@ def model_files(source: str, sha256: str | None = None) -> dict[str, Any]:
         ({"inputs": [{"name": "image", "dtype": "float32", "shape": ["batch", 1, 8, 8]}]}, ("'image'",)),
     ],
 )
-def test_manifests(bench: Bench, tmp_path: Path, changes: dict[str, Any], words: tuple[str, ...]) -> None:
+def test_manifests(bench_here: Bench, tmp_path: Path, changes: dict[str, Any], words: tuple[str, ...]) -> None:
     (tmp_path / "garbage.onnx").write_bytes(b"no model")
-    check_refused(bench(changed_manifest(tmp_path, **changes), "--json"), *words)
+    check_refused(bench_here(changed_manifest(tmp_path, **changes), "--json"), *words)
 
 
-def test_bad_yaml(bench: Bench, tmp_path: Path) -> None:
+def test_bad_yaml(bench_here: Bench, tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("kind: model\nname: [\n", "utf-8")
-    check_refused(bench(str(tmp_path / "bad.yaml"), "--json"), "bad.yaml:3", "YAML")
+    check_refused(bench_here(str(tmp_path / "bad.yaml"), "--json"), "bad.yaml:3", "YAML")
 
 
-def test_a_data_set_without_samples(bench: Bench, tmp_path: Path) -> None:
+def test_a_data_set_without_samples(bench_here: Bench, tmp_path: Path) -> None:
     dataset = yaml.safe_load((VISION / "manifests/datasets/digits.yaml").read_text("utf-8"))
     dataset["options"]["rows"] = [5, 5]
     path = tmp_path / "empty.yaml"
     path.write_text(yaml.safe_dump(dataset), "utf-8")
-    check_refused(bench("digits-cnn", "--dataset", str(path), "--json"), "no samples")
+    check_refused(bench_here("digits-cnn", "--dataset", str(path), "--json"), "no samples")
 
 
-def test_an_unreadable_photograph_is_found_before_loadgen(bench: Bench, tmp_path: Path) -> None:
+def test_an_unreadable_photograph_is_found_before_loadgen(bench_here: Bench, tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"no photograph")
     items = [{"file": "pkg://skimage/data/coffee.png", "label": 967}, {"file": "broken.png", "label": 1}]
     dataset = {"kind": "dataset", "name": "x", "version": "1", "provider": "images", "options": {"items": items}}
     path = tmp_path / "x.yaml"
     path.write_text(yaml.safe_dump(dataset), "utf-8")
-    check_refused(bench("efficientnet-lite0", "--dataset", str(path), "--json"), "broken.png")
+    check_refused(bench_here("efficientnet-lite0", "--dataset", str(path), "--json"), "broken.png")
 
 
 @pytest.mark.parametrize("root", ["/proc/runs", "file"])
 def test_an_output_folder_that_cannot_be_written(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, root: str
+    bench_here: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, root: str
 ) -> None:
     (tmp_path / "file").write_text("in the way", "utf-8")
-    ran = bench("null", "--json", "--output", root)  # a second --output wins over the fixture's
+    ran = bench_here("null", "--json", "--output", root)  # a second --output wins over the fixture's
     assert ran.code == 2
     assert "--output" in ran.document["error"]["remedy"]
 
@@ -163,9 +163,9 @@ BOMB = "kind: model\na: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("kind: model\nname: " + "[" * 10_000 + "]" * 10_000, ("bomb.yaml:2", "nested too deeply")),
     ],
 )
-def test_hostile_yaml(bench: Bench, tmp_path: Path, text: str, words: tuple[str, ...]) -> None:
+def test_hostile_yaml(bench_here: Bench, tmp_path: Path, text: str, words: tuple[str, ...]) -> None:
     (tmp_path / "bomb.yaml").write_text(text, "utf-8")
-    check_refused(bench(str(tmp_path / "bomb.yaml"), "--json"), *words)
+    check_refused(bench_here(str(tmp_path / "bomb.yaml"), "--json"), *words)
 
 
 DIGITS = (VISION / "models/digits-cnn.onnx").read_bytes() if (VISION / "models/digits-cnn.onnx").exists() else b""
@@ -181,10 +181,10 @@ DIGITS = (VISION / "models/digits-cnn.onnx").read_bytes() if (VISION / "models/d
     ],
 )
 def test_a_model_that_is_cut_off_or_of_another_framework(
-    bench: Bench, tmp_path: Path, content: bytes, words: tuple[str, ...]
+    bench_here: Bench, tmp_path: Path, content: bytes, words: tuple[str, ...]
 ) -> None:
     (tmp_path / "model.onnx").write_bytes(content)
-    check_refused(bench(changed_manifest(tmp_path, model=model_files("model.onnx")), "--json"), *words)
+    check_refused(bench_here(changed_manifest(tmp_path, model=model_files("model.onnx")), "--json"), *words)
 
 
 def pack(path: Path, name: str, content: bytes) -> str:
@@ -212,10 +212,10 @@ def archived(member: str, sha256: str | None = None) -> dict[str, Any]:
     ],
 )
 def test_archives(
-    bench: Bench, tmp_path: Path, inside: str, member: str, checksum: str | None, words: tuple[str, ...]
+    bench_here: Bench, tmp_path: Path, inside: str, member: str, checksum: str | None, words: tuple[str, ...]
 ) -> None:
     pack(tmp_path / "m.tar.gz", inside, DIGITS)
-    check_refused(bench(changed_manifest(tmp_path, model=archived(member, checksum)), "--json"), *words)
+    check_refused(bench_here(changed_manifest(tmp_path, model=archived(member, checksum)), "--json"), *words)
     assert not list(tmp_path.rglob("evil*"))
 
 
@@ -227,7 +227,7 @@ def test_a_model_out_of_an_archive(bench: Bench, tmp_path: Path) -> None:
     assert ran.document["model"]["files"] == [{"path": "m.tar.gz", "sha256": hashlib.sha256(DIGITS).hexdigest()}]
 
 
-def test_samples_that_the_memory_cannot_hold(bench: Bench, tmp_path: Path) -> None:
+def test_samples_that_the_memory_cannot_hold(bench_here: Bench, tmp_path: Path) -> None:
     """Four samples of 16 MiB would fit; the performance set has a million."""
     shape = [1 << 22]
     dataset = {"kind": "dataset", "name": "vast", "version": "1", "provider": "null"}
@@ -240,6 +240,6 @@ def test_samples_that_the_memory_cannot_hold(bench: Bench, tmp_path: Path) -> No
         "mlperf": {"performance_sample_count": 1_000_000},
     }  # fmt: skip
     (tmp_path / "model.yaml").write_text(yaml.safe_dump(model), "utf-8")
-    ran = bench(str(tmp_path / "model.yaml"), "--json")
+    ran = bench_here(str(tmp_path / "model.yaml"), "--json")
     check_refused(ran, "1000000 preprocessed samples need 15625.0 GiB", "are free", "performance_sample_count")
     assert "measure" not in ran.err

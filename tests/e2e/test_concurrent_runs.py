@@ -1,4 +1,4 @@
-"""Eight processes write a thousand runs into a store that none of them has made yet, and nothing is lost."""
+"""Eight processes write many runs into a store that none of them has made yet, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from mlharness.store.querying import Filter, count_runs, list_runs
 from tests.unit.store.making import a_result
 
 PROCESSES = 8
-RUNS = 1000
+RUNS, ALL_RUNS = 160, 1000
+"""How many runs all of them write; the latter with ``--full``."""
 # One transaction a run, as mlh bench does.
 _WRITER = """
 import sys
 from pathlib import Path
 from mlharness.store.index import index
-import pytest
-
 from mlharness.store.opening import open_store
 sys.stdin.readline()
 store = open_store()
@@ -32,14 +31,16 @@ for line in Path(sys.argv[1]).read_text("utf-8").splitlines():
 """
 
 
+@pytest.mark.counted
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-def test_eight_writers_lose_nothing(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_eight_writers_lose_nothing(database: str, tmp_path: Path, request: pytest.FixtureRequest, full: bool) -> None:
+    runs = ALL_RUNS if full else RUNS
     on_server = database == "postgresql"
     url: str = request.getfixturevalue("server").url if on_server else str(tmp_path / "store.sqlite3")
     root = tmp_path / "runs"
     root.mkdir()
     document = a_result("x")
-    names = [f"run-{number:04}" for number in range(RUNS)]
+    names = [f"run-{number:04}" for number in range(runs)]
     for name in names:
         (root / name).mkdir()
         changed = {**document, "run_id": name, "labels": {"number": name, "half": str(int(name[-4:]) % 2)}}
@@ -64,4 +65,4 @@ def test_eight_writers_lose_nothing(database: str, tmp_path: Path, request: pyte
     store = open_store(url)
     assert sorted(row["run_id"] for row in list_runs(store, Filter())) == names
     assert all(row["labels"]["number"] == row["run_id"] for row in list_runs(store, Filter()))
-    assert count_runs(store, Filter(labels=(("half", "1"),))) == RUNS // 2
+    assert count_runs(store, Filter(labels=(("half", "1"),))) == runs // 2

@@ -19,6 +19,8 @@ import yaml
 
 from tests import wheelhouse
 
+pytestmark = pytest.mark.xdist_group("environments")  # what they share takes half a minute to install
+
 MANIFEST = {
     "kind": "model",
     "name": "sums",

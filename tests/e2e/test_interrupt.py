@@ -119,6 +119,19 @@ def test_ctrl_c(model: str, fakes: Mapping[str, str], tmp_path: Path, phase: str
     assert (result["calibration"] is not None) == (phase in ("samples", "measure", "score"))
 
 
+@pytest.mark.parametrize(("phase", "why"), [("fetch", "interrupted"), ("measure", "interrupted by the user")])
+def test_ctrl_c_leaves_a_summary(
+    model: str, fakes: Mapping[str, str], tmp_path: Path, phase: str, why: str
+) -> None:  # fmt: skip
+    report = tmp_path / "report.json"
+    own = phase_options(phase, model, fakes, tmp_path)
+    with started(model, own, tmp_path / "runs", phase, *length(phase), "--summary", str(report)) as process:
+        process.send_signal(signal.SIGINT)
+        ends(process, tmp_path / "tmp", seconds=30)
+    [case] = json.loads(report.read_text("utf-8"))["cases"]
+    assert (case["outcome"], case["message"]) == ("error", why)
+
+
 @pytest.mark.parametrize("pause_s", [0, 0.005, 0.05])
 @pytest.mark.parametrize("phase", ["load", "measure"])
 def test_a_second_ctrl_c(model: str, fakes: Mapping[str, str], tmp_path: Path, phase: str, pause_s: float) -> None:

@@ -12,8 +12,6 @@ import pytest
 from mlharness.resources import resource_folder
 from tests.e2e.conftest import Bench
 
-pytestmark = pytest.mark.alone
-
 KEYS = {
     "SingleStream": "early_stopping_latency_ss",
     "MultiStream": "early_stopping_latency_ms",
@@ -31,7 +29,7 @@ def check_document(result: Any) -> None:
 
 
 @pytest.mark.parametrize("scenario", KEYS)
-@pytest.mark.parametrize("model", ["efficientnet-lite0", "digits-cnn", "null"])
+@pytest.mark.parametrize("model", [pytest.param("efficientnet-lite0", marks=pytest.mark.alone), "digits-cnn", "null"])
 def test_every_scenario_is_valid(bench: Bench, model: str, scenario: str) -> None:
     extra = SERVER if scenario == "Server" else ()
     ran = bench(model, "--scenario", scenario, "--duration", "1", "--json", *extra)

@@ -18,7 +18,8 @@ import yaml
 
 from tests.e2e.conftest import MLH, Ran
 
-KILLS = 20
+KILLS, ALL_KILLS = 3, 20
+"""How often a sweep is killed; the latter with ``--full``."""
 Sweep = Callable[..., Ran]
 
 
@@ -124,16 +125,20 @@ def test_a_full_disk_leaves_a_sweep_that_goes_on(sweep: Sweep, tmp_path: Path, s
     assert [row["counts"] for row in resumed.document["rows"]] == [{"valid": 2}] * 2
 
 
-@pytest.mark.alone
+@pytest.mark.counted
 def test_killed_at_random_points_it_resumes_to_the_same_table(
-    environment: Mapping[str, str], sweep: Sweep, tmp_path: Path
+    environment: Mapping[str, str], sweep: Sweep, tmp_path: Path, full: bool
 ) -> None:
-    file = write(tmp_path, models=["null", "nul"], batch_sizes=[1, 2], repetitions=6, order={"random": 3})
+    kills = ALL_KILLS if full else KILLS
+    # a run takes more than a second, so that there are enough of them left to be killed in
+    file = write(
+        tmp_path, models=["null", "nul"], batch_sizes=[1, 2], repetitions=6 if full else 2, order={"random": 3}
+    )
     whole = sweep(file, "--json", root=tmp_path / "whole").document
     root, seed = tmp_path / "killed", random.SystemRandom().randrange(10**6)
     print(f"seed {seed}")  # pytest shows it when the test fails
     chance, arguments = random.Random(seed), [file]  # noqa: S311  # a test's dice
-    for _ in range(KILLS):
+    for _ in range(kills):
         assert kill_after(chance.uniform(0, 2), [*MLH, "sweep", "--output", str(root), *arguments], environment)
         [*begun] = root.glob("*-sweep-*/sweep.json")
         arguments = ["--resume", str(begun[0].parent)] if begun else [file]

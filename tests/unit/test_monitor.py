@@ -187,6 +187,24 @@ def test_all_phases_are_written(tmp_path: Path) -> None:
     assert float(rows[0]["start_s"]) == 0.0
 
 
+def test_what_was_completed_counts_anew_in_each_phase(tmp_path: Path) -> None:
+    watched, watch, clock = make()
+    watch.phase("samples", "", None)
+    clock.now += 1.0
+    watch.progress("samples", 64, 64, 1.0)
+    watch.phase("measure", "", None)
+    for done in (100, 300):
+        clock.now += 2.0
+        watch.progress("measure", done, None, 0.0)
+    clock.now += 1.0
+    watched.end_test()  # how many there were in the end is LoadGen's to say
+    watched.close(tmp_path)
+    rows = csv.DictReader((tmp_path / "telemetry.csv").read_text("utf-8").splitlines())
+    assert [(row["phase"], row["samples_s"]) for row in rows] == [
+        ("samples", ""), ("measure", "50.0"), ("measure", "100.0"), ("measure", ""),
+    ]  # fmt: skip
+
+
 def test_nothing_is_written_of_nothing(tmp_path: Path) -> None:
     make()[0].close(tmp_path)
     assert list(tmp_path.iterdir()) == []

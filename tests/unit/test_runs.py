@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from mlharness.errors import StoreError, UserError
-from mlharness.runs import Runs
+from mlharness.runs import Runs, StoredRuns
 from mlharness.store.labelling import change_labels
 from tests.unit.store.making import write_run
 
@@ -124,7 +124,17 @@ def test_a_run_whose_directory_is_not_here_is_known_by_its_result(runs: Runs) ->
 
     stored = get_run(store, OLD)
     assert stored is not None
-    run = Runs._stored(runs, OLD)
+    run = Runs.stored(runs, OLD)
     assert (run.here, run.kept_on, run.result["metric"]["value"]) == (False, "rack", 101.5)
     with pytest.raises(UserError, match=r"they were in /far/away/.* on rack"):
         run.files()
+
+
+def test_the_runs_of_a_store_are_named_by_no_path(runs: Runs, tmp_path: Path) -> None:
+    stored = StoredRuns(runs.store)
+    assert stored.find("@last").run_id == NEW
+    write_run(tmp_path, "beside")  # in the current folder, and not in the store
+    assert runs.find("beside").run_id == "beside"
+    for name in ("beside", f"data/runs/{OLD}", str(tmp_path / "beside")):
+        with pytest.raises(UserError, match="there is no run"):
+            stored.find(name)

@@ -24,6 +24,14 @@ model name\t: Another
 ARM = "processor\t: 0\nBogoMIPS\t: 50.00\nFeatures\t: fp asimd sve\n\nprocessor\t: 1\n"
 
 
+def test_variables_that_tune_a_library_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    monkeypatch.setenv("SECRET_TOKEN", "told to nobody")
+    found = describe_system()["variables"]
+    assert found["ONEDNN_MAX_CPU_ISA"] == "AVX2"
+    assert "SECRET_TOKEN" not in found
+
+
 def test_it_is_plain_json_and_says_where_it_is() -> None:
     described = describe_system()
     assert json.loads(json.dumps(described, allow_nan=False)) == described

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlharness.testing.benching import trace_with_loadgen
-from mlharness.trace.parquet import open_trace
+from mlharness.testing import layers_of, trace_with_loadgen
 
 MANIFEST = """
 kind: model
@@ -29,6 +28,11 @@ description: Noise.
 provider: random
 options: {count: 8, arrays: [{shape: [3, 32, 32], dtype: float32}]}
 """
+LAYERS = [
+    ("sg_mkldnn_conv_0", "_sg_mkldnn_conv"),
+    ("sg_mkldnn_conv_1", "_sg_mkldnn_conv"),
+    ("sg_mkldnn_fully_connected_0", "_sg_mkldnn_fully_connected"),
+]
 
 
 @pytest.fixture
@@ -58,22 +62,9 @@ def test_every_operator_stands_under_its_call(manifest: Path, tmp_path: Path, sc
     assert found["failure"] == ""
     assert {level: about["state"] for level, about in found["levels"].items()} == dict.fromkeys(levels, "recorded")
     assert found["placed"]["framework"] >= 0.99
-    assert found["placed"]["library"] >= (0.99 if scenario == "SingleStream" else 0.9)
-    with open_trace(root) as database:
-        operators = database.execute(
-            "SELECT own.name, own.kind, count(*) FROM spans own JOIN spans above ON own.parent = above.id "
-            "WHERE own.level = 'framework' AND above.name = 'predict' GROUP BY ALL ORDER BY own.name"
-        ).fetchall()
-        calls = database.execute("SELECT count(*) FROM spans WHERE level = 'model'").fetchone()
-        beyond = database.execute(
-            "SELECT count(*) FROM spans own JOIN spans above ON own.parent = above.id WHERE own.level = 'framework' "
-            "AND (own.start_ns < above.start_ns - 2000 OR "
-            "own.start_ns + own.duration_ns > above.start_ns + above.duration_ns + 2000)"
-        ).fetchone()
-    assert calls is not None
-    assert operators == [
-        ("sg_mkldnn_conv_0", "_sg_mkldnn_conv", calls[0]),
-        ("sg_mkldnn_conv_1", "_sg_mkldnn_conv", calls[0]),
-        ("sg_mkldnn_fully_connected_0", "_sg_mkldnn_fully_connected", calls[0]),
-    ]
-    assert beyond == (0,)
+    for call in layers_of(root):
+        assert [(layer.name, layer.kind) for layer in call.layers] == LAYERS
+        assert all(layer.thread == call.thread for layer in call.layers)
+        # of two predictors at once it is not always known which computed a primitive, which then stands nowhere
+        computed = [layer.kernels.count("convolution") for layer in call.of_kind("_sg_mkldnn_conv")]
+        assert computed == [1, 1] if scenario == "SingleStream" else max(computed) <= 1

@@ -132,3 +132,17 @@ class TestCuda:
         with pytest.raises(UserError, match="'cuda:2'") as caught:
             process.find_gpus(tf, "cuda:2")
         assert caught.value.remedy == "Devices here: cpu, cuda:0, cuda:1."
+
+
+def test_the_instruction_set_reaches_onednn() -> None:
+    program = """
+import sys
+os.environ["ONEDNN_VERBOSE"] = "1"
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
+from mlharness.onednn import limit_instructions
+limit_instructions("sse41")
+tf = import_tensorflow()
+tf.nn.conv2d(tf.ones((1, 16, 16, 3)), tf.ones((3, 3, 3, 8)), 1, "SAME")
+"""
+    (line,) = [line for line in run(program).splitlines() if "cpu,isa:" in line]
+    assert line.casefold().rstrip().endswith("sse4.1")

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 from mlharness_tensorflow.process import import_keras
 
-from mlharness.testing.benching import trace_with_loadgen
-from mlharness.trace.parquet import open_trace
+from mlharness.testing import layers_of, trace_with_loadgen
 
 MANIFEST = """
 kind: model
 name: small
 version: "1.0"
-description: Three convolutions of some milliseconds.
+description: Three convolutions.
 framework: {name: tensorflow}
 model: {weights: random, files: [small.keras]}
 dataset: ./noise.yaml
@@ -28,16 +26,6 @@ description: Noise.
 provider: random
 options: {count: 4, arrays: [{shape: [64, 64, 3], dtype: float32}]}
 """
-SHARES = """
-WITH RECURSIVE below AS (
-    SELECT id, id AS call, duration_ns AS whole, 'call' AS kind, 0 AS own FROM spans WHERE level = 'model'
-    UNION ALL
-    SELECT span.id, call, whole, span.kind, span.duration_ns FROM spans span JOIN below ON span.parent = below.id
-    WHERE span.level = 'framework' AND below.kind = 'call'
-)
-SELECT sum(own) FILTER (kind <> 'call') / any_value(whole) FROM below GROUP BY call
-"""
-"""For each call of the model the share of its time that is its layers'."""
 
 
 @pytest.fixture
@@ -62,20 +50,13 @@ def test_every_operator_stands_under_its_call(manifest: Path, tmp_path: Path, sc
     assert found["failure"] == ""
     assert {level: about["state"] for level, about in found["levels"].items()} == dict.fromkeys(levels, "recorded")
     assert found["placed"]["framework"] >= 0.99
-    assert found["placed"]["library"] >= (0.99 if scenario == "SingleStream" else 0.9)
-    with open_trace(root) as database:
-        calls = database.execute("SELECT count(*) FROM spans WHERE level = 'model'").fetchone()
-        layers = database.execute(
-            "SELECT name, any_value(attributes), count(*) FROM spans WHERE kind LIKE '%Conv2D' GROUP BY name ORDER BY 1"
-        ).fetchall()
-        shares = [share for (share,) in database.execute(SHARES).fetchall()]
-    assert calls is not None
-    assert [(name.split("/")[-2][:5], count) for name, _, count in layers] == [
-        ("first", *calls), ("secon", *calls), ("third", *calls),
-    ]  # fmt: skip
-    about = json.loads(layers[1][1])
-    assert about["inputs"] == [["float32", [1, 64, 64, 64]], ["float32", [3, 3, 64, 64]]]
-    assert about["outputs"] == [["float32", [1, 64, 64, 64]]]
-    assert about["memory_bytes"] >= 4 * 64**3
-    if scenario == "SingleStream":  # predictors side by side wait for each other's threads where cores are few
-        assert max(shares) >= 0.9  # of all calls, the one that other processes disturbed least
+    for call in layers_of(root):
+        layers = [layer for layer in call.layers if layer.kind.endswith("Conv2D")]
+        assert [layer.name.split("/")[-2][:5] for layer in layers] == ["first", "secon", "third"]
+        about = layers[1].attributes
+        assert about["inputs"] == [["float32", [1, 64, 64, 64]], ["float32", [3, 3, 64, 64]]]
+        assert about["outputs"] == [["float32", [1, 64, 64, 64]]]
+        assert about["memory_bytes"] >= 4 * 64**3
+        # of two predictors at once it is not always known which computed a primitive, which then stands nowhere
+        computed = [layer.kernels.count("convolution") for layer in layers]
+        assert computed == [1, 1, 1] if scenario == "SingleStream" else max(computed) <= 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from time import monotonic
+from time import process_time
 
 import pytest
 from mlharness_vision.imagenet import open_imagenet
@@ -156,11 +156,11 @@ def test_a_folder_without_list_or_synsets_is_refused(listed: Path) -> None:
 
 
 def test_fifty_thousand_images_are_checked_in_a_moment(listed: Path) -> None:
-    """The whole set is listed; the four files stand for all. Seen: 2.3 s. The bound is for a busy machine."""
+    """The whole set is listed; the four files stand for all. Seen: 2.3 s; the processor's, whoever else is busy."""
     lines = (listed / "val_map.txt").read_text("ascii") * 12_500
     (listed / "val_map.txt").write_text(lines, "ascii")
-    begun = monotonic()
+    begun = process_time()
     dataset = open_imagenet({"root": str(listed)}, None, Path)
     assert len(dataset) == 50_000
     dataset.check()
-    assert monotonic() - begun < 60
+    assert process_time() - begun < 30

@@ -13,11 +13,11 @@ import click
 import pytest
 
 from mlharness.cli import runs as module
-from mlharness.cli.run_filters import SCENARIOS, STATUSES, moment
 from mlharness.cli.run_names import complete_runs
 from mlharness.errors import UserError
 from mlharness.plan import Scenario
 from mlharness.result import Status
+from mlharness.store.filtering import SCENARIOS, STATUSES, moment
 from tests.unit.cli.conftest import Mlh
 from tests.unit.store.making import rewrite, write_run
 

@@ -9,10 +9,10 @@ import pytest
 
 from mlharness.cli.output import Output
 from mlharness.cli.summary import accuracy, figure, headline, level_cost, rows, setup, show_result, traced
-from mlharness.cli.units import milliseconds
 from mlharness.measuring import Measured
 from mlharness.result import Findings, make_result
 from mlharness.system import describe_system
+from mlharness.wording import milliseconds
 from tests.unit.runner.making import a_metric, a_plan
 from tests.unit.runner.measurements import a_measured
 

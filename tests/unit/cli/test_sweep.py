@@ -112,6 +112,17 @@ def test_the_exit_code_is_of_the_worst_cell(tmp_path: Path, models: list[str], c
     assert exit_code_of(table_of(directory)) is code
 
 
+def test_a_cell_whose_result_is_gone_is_told(mlh: Mlh, tmp_path: Path) -> None:
+    directory = begun(tmp_path, models=["a"])
+    run_all(directory, pretend, Hearing())
+    [run] = directory.runs.iterdir()
+    (run / "result.json").write_text("{", "utf-8")
+    ran = mlh("sweep", "--resume", str(directory.path), "--json")
+    assert ran.code == 3
+    ran = mlh("sweep", "--resume", str(directory.path))
+    assert f"the result of {run.name} is gone, or cannot be read" in ran.out
+
+
 def test_an_accuracy_below_its_target_has_a_code_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = table_with(tmp_path, accuracy={"metric": "top1", "unit": "%", "value": 60.0, "target": 70, "passed": False})
     assert exit_code_of(table) is ExitCode.ACCURACY

@@ -160,6 +160,19 @@ def test_only_the_packages_that_differ_are_told() -> None:
     ]
 
 
+def test_variables_that_tune_libraries_are_told() -> None:
+    a, b = (replace(run, system={**run.system, "variables": found}) for run, found in (
+        (a_run(1), {"OMP_NUM_THREADS": "2", "KMP_BLOCKTIME": "0"}),
+        (a_run(2), {"OMP_NUM_THREADS": "2", "ONEDNN_MAX_CPU_ISA": "AVX2"}),
+    ))  # fmt: skip
+    assert differences(a, b) == [
+        Difference(
+            "environment", "variables", {"KMP_BLOCKTIME": "0", "ONEDNN_MAX_CPU_ISA": None},
+            {"KMP_BLOCKTIME": None, "ONEDNN_MAX_CPU_ISA": "AVX2"},
+        )
+    ]  # fmt: skip
+
+
 def test_what_one_side_does_not_know_is_no_difference() -> None:
     assert differences(a_run(1), replace(a_run(2), plan={}, system={})) == []
 

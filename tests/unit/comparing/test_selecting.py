@@ -96,6 +96,13 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str) -> None:
         read_run(folder)
 
 
+def test_a_plan_of_a_newer_mlharness_is_named(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, a_run(1))
+    (folder / "plan.json").write_text('{"schema_version": 2}')
+    with pytest.raises(UserError, match=r"plan\.json has schema_version 2, and this mlharness reads 1"):
+        read_run(folder)
+
+
 def test_a_result_alone_is_enough(tmp_path: Path) -> None:
     folder = write_run(tmp_path, a_run(1))
     for name in ("plan.json", "system.json"):

@@ -80,6 +80,49 @@ def test_steps_are_told_their_samples_and_what_the_manifest_says() -> None:
     assert told[0]["options"] == {"threads": 1}
 
 
+STEPS = {
+    "none": (),
+    "a batch step": (step(lambda array: array + 1, batch=True),),
+    "one that gives a tuple": (step(lambda array: (array + 1,), batch=True),),
+    "one that gives two arrays": (step(lambda array: (array, array + 1), batch=True),),
+    "a sample step": (step(lambda array: array * 2),),
+    "two": (step(lambda array: array * 2, batch=True), step(lambda array: array + 1)),
+}
+
+
+@pytest.mark.parametrize("steps", STEPS.values(), ids=STEPS)
+def test_a_workers_function_does_the_same(steps: tuple[BoundStep, ...]) -> None:
+    found = pipeline(*steps)
+    function = found.batch_function()
+    for first in (0, 10):
+        outputs, indices = [np.arange(first, first + 6.0).reshape(3, 2)], [first, first + 1, first + 2]
+        np.testing.assert_equal(function(outputs, indices), found.on_batch(outputs, indices))
+
+
+def test_a_workers_function_tells_each_batch_its_own_samples() -> None:
+    told: list[tuple[list[int], object]] = []
+
+    def call(arrays: Arrays, context: Context) -> Array:
+        told.append((context["sample_indices"], context["attributes"]))
+        return arrays[0]
+
+    both = pipeline(BoundStep("all", call, True, False))
+    first, second = both.batch_function(), both.batch_function()
+    for function, indices in ((first, [4, 5]), (second, [6]), (first, [7])):
+        function((np.zeros((len(indices), 1)),), indices)
+    assert told == [([4, 5], {"classes": 2}), ([6], {"classes": 2}), ([7], {"classes": 2})]
+
+
+@pytest.mark.parametrize("others", [(), (step(lambda array: array),)], ids=["alone", "beside another"])
+def test_a_workers_function_names_what_failed(others: tuple[BoundStep, ...]) -> None:
+    def fail(array: Array) -> Array:
+        raise KeyError("missing")
+
+    function = pipeline(step(fail, batch=True, name="text.join"), *others).batch_function()
+    with pytest.raises(RunError, match=r"'text\.join' failed on samples \[3, 4\]: KeyError: 'missing'"):
+        function((np.zeros((2, 1)),), [3, 4])
+
+
 @pytest.mark.parametrize("batch", [False, True])
 def test_a_failing_step_is_named_with_its_samples(batch: bool) -> None:
     def fail(array: Array) -> Array:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mlharness.errors import RunError
 from mlharness.plan import PlannedStep
 from mlharness.providers import Array, ResponseSpec
-from mlharness.runner.responses import FixedWriter, RaggedWriter, make_writer, write_checked
+from mlharness.runner.responses import FixedWriter, RaggedWriter, SingleWriter, make_writer, write_checked
 from tests.unit.runner.making import a_metric, a_plan
 
 
@@ -74,6 +74,31 @@ class TestFixed:
             write_checked(writer, rows, [1, 2, 3])
 
 
+class TestSingle:
+    """Batches of one sample."""
+
+    @pytest.mark.parametrize("shape", [(), (3,), (0, 7)])
+    def test_the_bytes_of_sample_after_sample(self, shape: tuple[int, ...]) -> None:
+        writer = SingleWriter(ResponseSpec("float32", shape))
+        for id_ in (7, 2**64 - 1, 8):
+            rows = np.random.default_rng(id_).random((1, *shape), np.float32)
+            assert read(writer.write(rows, [id_])) == {id_: rows.tobytes()}
+            writer.check(rows)
+
+    @pytest.mark.parametrize(
+        ("rows", "words"),
+        [
+            (ints(3), r"gives int32 \[3, 2\] for 1 samples"),
+            (ints(1, 1), r"gives int32 \[1, 1\]"),
+            (ints(1).astype(np.float32), r"gives float32 \[1, 2\]"),
+            ([ints(1)[0]], r"gives 1 rows of int32 \[2\]"),
+        ],
+    )
+    def test_nothing_is_broadcast_cast_or_reshaped(self, rows: Any, words: str) -> None:
+        with pytest.raises(RunError, match=words):
+            write_checked(SingleWriter(ResponseSpec("int32", (2,))), rows, [1])
+
+
 class TestRagged:
     """Rows of any length."""
 
@@ -119,6 +144,7 @@ class TestChoice:
     def test_the_metric_decides(self, shape: tuple[int | None, ...], kind: type) -> None:
         plan = a_plan(metric=a_metric("float32", shape))
         assert type(make_writer(plan, ints(2), 4)) is kind
+        assert type(make_writer(plan, ints(1), 1)) is (SingleWriter if kind is FixedWriter else kind)
 
     def test_without_a_metric_what_warm_up_saw_is_kept_to(self) -> None:
         writer = make_writer(a_plan(), ints(2), 4)

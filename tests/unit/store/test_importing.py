@@ -103,6 +103,17 @@ def test_a_truncated_file_keeps_a_run_out(sqlite: Store, root: Path, there: Path
     assert f"{there / A / name} is damaged" in found.problems[0].message
 
 
+@pytest.mark.parametrize("name", ["result.json", "plan.json", "labels.json"])
+def test_a_newer_file_keeps_a_run_out(sqlite: Store, root: Path, there: Path, name: str) -> None:
+    path = write_run(there, A) / name
+    document = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    path.write_text(json.dumps({**document, "schema_version": 2}), "utf-8")
+    found = import_runs(sqlite, [there], root)
+    assert found.added == []
+    assert f"{path} has schema_version 2, and this mlharness reads 1" in found.problems[0].message
+    assert list(root.iterdir()) == []
+
+
 def test_a_copy_that_cannot_be_finished_leaves_nothing(
     sqlite: Store, root: Path, there: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

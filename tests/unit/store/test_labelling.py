@@ -63,6 +63,14 @@ def test_damaged_labels_are_not_written_over(root: Path) -> None:
     assert "precious" in (directory / "labels.json").read_text("utf-8")
 
 
+def test_labels_of_a_newer_mlharness_are_not_written_over(root: Path) -> None:
+    directory = write_run(root, "run")
+    (directory / "labels.json").write_text('{"schema_version": 2, "labels": {}}', "utf-8")
+    with pytest.raises(UserError, match="has schema_version 2, and this mlharness reads 1"):
+        change_labels(directory, {"a": "1"})
+    assert '"schema_version": 2' in (directory / "labels.json").read_text("utf-8")
+
+
 def test_a_lock_that_nobody_gives_back(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(labelling, "_PATIENCE_S", 0.01)
     directory = write_run(root, "run")

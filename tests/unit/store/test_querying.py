@@ -10,7 +10,7 @@ import pytest
 
 from mlharness.store.index import index
 from mlharness.store.opening import Store
-from mlharness.store.querying import Filter, count_runs, id_at, ids_beginning, list_runs, values_of
+from mlharness.store.querying import Filter, Page, count_runs, id_at, ids_beginning, list_runs, values_of
 from tests.unit.store.making import write_run
 
 RUNS: dict[str, dict[str, Any]] = {
@@ -105,3 +105,37 @@ def test_beginnings(filled: Store) -> None:
 
 def test_values_of_a_column(filled: Store) -> None:
     assert values_of(filled, "framework_version") == ["1.2", "2.1", "2.2"]
+
+
+ORDERED: dict[str, dict[str, Any]] = {
+    "a": {"metric.value": 5.0, "metric.unit": "ns", "latency_ns.p90": 7},
+    "b": {"metric.value": 3.0, "metric.unit": "samples/s", "latency_ns": None},
+    "c": {"metric.value": 9.0, "metric.unit": "ns", "latency_ns.p90": 3},
+    "d": {"metric": None, "status": "failed", "latency_ns.p90": 5},
+}
+
+
+@pytest.mark.parametrize(
+    ("order", "up", "down"),
+    [
+        ("started", "abcd", "dcba"),
+        ("figure", "acbd", "bcad"),  # a rate is no latency; what has no figure comes last either way
+        ("p90", "cdab", "adcb"),
+        ("status", "dcba", "cbad"),
+        ("accuracy", "dcba", "dcba"),
+    ],
+)
+def test_runs_come_in_any_order(store: Store, root: Path, order: str, up: str, down: str) -> None:
+    for number, (name, changes) in enumerate(ORDERED.items(), start=1):
+        index(store, [write_run(root, name, {**changes, "started": f"2026-03-0{number}T00:00:00.000+00:00"})])
+    for descending, wanted in ((False, up), (True, down)):
+        page = Page(order=order, descending=descending)
+        assert [row["run_id"] for row in list_runs(store, Filter(), page=page)] == list(wanted)
+        pages = [Page(3, offset, order, descending) for offset in (0, 3)]
+        parts = [row["run_id"] for page in pages for row in list_runs(store, Filter(), page=page)]
+        assert parts == list(wanted)
+
+
+def test_labels_come_with_the_runs_of_a_page(filled: Store) -> None:
+    (row,) = list_runs(filled, Filter(labels=(("who", None),)), columns=("run_id",), page=Page(1, 1))
+    assert (row["run_id"], row["labels"]) == ("r2", {"who": "ann"})

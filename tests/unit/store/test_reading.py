@@ -126,6 +126,14 @@ def test_damaged_labels_are_told_and_the_first_ones_used(root: Path, text: str) 
     assert record.problem.startswith(f"{directory / 'labels.json'} is damaged: ")
 
 
+def test_labels_of_a_newer_mlharness_are_told_and_not_guessed_at(root: Path) -> None:
+    directory = write_run(root, RUN)
+    (directory / "labels.json").write_text('{"schema_version": 2, "labels": {"a": "b"}}', "utf-8")
+    record = read_record(directory)
+    assert record.labels == {"who": "ci"}
+    assert "labels.json has schema_version 2, and this mlharness reads 1" in record.problem
+
+
 def test_text_that_a_database_refuses_is_replaced(root: Path) -> None:
     record = read_record(write_run(root, RUN, {"model.name": "a\0b", "labels": {"k\0": "\udc80"}}))
     assert (record.row["model"], record.labels) == ("a\ufffdb", {"k\ufffd": "?"})

@@ -129,6 +129,14 @@ def test_a_line_that_was_cut_off_is_taken_away(begun: Begin) -> None:
     assert timeless(again(directory)) == timeless(directory)
 
 
+def test_who_reads_a_journal_takes_nothing_from_who_writes_it(begun: Begin) -> None:
+    directory = begun()
+    journal = directory.path / "journal.jsonl"
+    journal.write_text('{"cell": "half a li', "utf-8")
+    directory.left()
+    assert journal.read_text("utf-8") == '{"cell": "half a li'
+
+
 def test_a_damaged_line_in_the_middle_is_told(begun: Begin) -> None:
     directory = begun()
     (directory.path / "journal.jsonl").write_text("nonsense\n", "utf-8")

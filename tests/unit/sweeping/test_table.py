@@ -16,7 +16,7 @@ from mlharness.sweeping.drawing import can_draw, write_table
 from mlharness.sweeping.estimating import SET_UP_S, Estimator, learn
 from mlharness.sweeping.order import Unit
 from mlharness.sweeping.running import Hearing, run_all
-from mlharness.sweeping.table import table_of
+from mlharness.sweeping.table import has_figures, table_of
 from tests.unit.sweeping.conftest import Begin, keep, made_up, pretend
 
 
@@ -60,6 +60,18 @@ def test_an_unfinished_table_says_so(begun: Begin) -> None:
     assert not table["complete"]
     assert [row["status"] for row in table["rows"]] == ["pending", "pending"]
     assert charts_of(table) == {}
+
+
+@pytest.mark.parametrize("content", ['{"status": "val', '{"schema_version": 2}', None])
+def test_a_result_that_cannot_be_read_any_more_is_no_figure(begun: Begin, content: str | None) -> None:
+    directory = begun(models=["a", "b"])
+    run_all(directory, pretend, Hearing())
+    result = sorted(directory.runs.iterdir())[0] / "result.json"
+    result.unlink() if content is None else result.write_text(content, "utf-8")
+    rows = table_of(directory)["rows"]
+    (lost,) = (row for row in rows if not has_figures(row))
+    assert lost["message"] == f"the result of {result.parent.name} is gone, or cannot be read"
+    assert lost["throughput"] is None
 
 
 def test_networks_that_differ_are_marked(begun: Begin) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlharness import hookimpl
+from mlharness.onednn import MAX_CPU_ISA, limit_instructions
 from mlharness.providers import Array, Complexity, Model, Option, Predictor, SourceProvider, Tracer, TraceRequest
 from mlharness.registrars import FrameworkRegistrar, SourceRegistrar, TracerRegistrar
 from mlharness_tensorflow import zoo
@@ -33,6 +34,7 @@ OPTIONS = (
         default=False,
     ),
     Option("signature", "string", "Which signature of a SavedModel is called.", default="serving_default"),
+    MAX_CPU_ISA,
 )
 
 
@@ -40,6 +42,7 @@ def load(model: Model, device: str, options: Mapping[str, Any], trace: Any = Non
     """Load a SavedModel, a ``.keras`` file or a frozen ``.pb``; see :mod:`mlharness_tensorflow.predictor`."""
     from mlharness_tensorflow.predictor import load_predictor
 
+    limit_instructions(options["max_cpu_isa"])
     predictor = load_predictor(model, device, options)
     if trace is not None:
         trace.know(predictor)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlharness import hookimpl
+from mlharness.onednn import MAX_CPU_ISA, limit_instructions
 from mlharness.providers import Array, Complexity, Model, Option, Predictor, Tracer, TraceRequest
 from mlharness.registrars import FrameworkRegistrar, SourceRegistrar, TracerRegistrar
 from mlharness_torch.zoo.source import make_source
@@ -32,6 +33,7 @@ OPTIONS = (
     Option(
         "cuda_graphs", "boolean", "CUDA: whether each shape of batch is recorded once, and replayed.", default=False
     ),
+    MAX_CPU_ISA,
 )
 
 PRIMITIVES = "torch-onednn"
@@ -41,6 +43,7 @@ TIMESTAMPS = {"ONEDNN_VERBOSE_TIMESTAMP": "1"}
 
 def load(model: Model, device: str, options: Mapping[str, Any], trace: Any = None) -> Predictor:
     """Load a model; see :class:`mlharness_torch.predictor.TorchPredictor`."""
+    limit_instructions(options["max_cpu_isa"])
     if trace is not None:
         from mlharness_torch.watched import WatchedPredictor
 

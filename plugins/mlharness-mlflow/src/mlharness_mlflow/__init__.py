@@ -1,0 +1,1 @@
+"""Logs mlharness's runs to MLflow."""
