@@ -12,6 +12,7 @@ from typing import Any
 
 from mlharness import rundir, supervise
 from mlharness.environments.choosing import record_of
+from mlharness.environments.comparing import code_of
 from mlharness.errors import RunError, UserError
 from mlharness.floor import null_floor_us
 from mlharness.likeness import compare
@@ -108,7 +109,8 @@ def bench(request: Request, earlier: Sequence[Mapping[str, Any]] = ()) -> dict[s
 
 def write_plan(run: Run) -> None:
     """``plan.json``, and the observers learn of the run."""
-    rundir.write_json(run.directory / rundir.PLAN, run.plan.document())
+    asked = {"choices": run.request.choices.document()}  # by which the same plan can be made again
+    rundir.write_json(run.directory / rundir.PLAN, run.plan.document() | asked)
     run.observers.tell("mlh_on_run_started", RunStarted(run.directory.name, run.directory, run.plan.document()))
 
 
@@ -118,6 +120,7 @@ def describe_host(run: Run) -> None:
     record = record_of(run.plan.host.interpreter)
     if record is not None:  # what measures is the created environment
         run.system |= {"python": record.python, "packages": dict(record.packages)}
+    run.system["code"] = code_of(record)  # versions of source trees say little of what they hold
     rundir.write_json(run.directory / rundir.SYSTEM, run.system)
 
 
@@ -217,6 +220,7 @@ def score(run: Run) -> None:
     directory, limit = run.findings.accuracy.directory, run.plan.host.stall_timeout_s
     job = Job("score", run.request.blocked, run.plan, directory=str(directory), stall_timeout_s=limit)
     run.findings.score = supervise.run(job, run.watch(), run.runner_log, run.plan.host.interpreter).one("scored")
+    rundir.write_json(directory / rundir.SCORED, run.findings.score)
 
 
 def trace(run: Run) -> None:

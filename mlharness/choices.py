@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from mlharness.plan import Mode, Rules, Scenario
 
@@ -46,3 +49,13 @@ class Choices:
     trace_every: int = 1
     trace_first: int = 0
     leveled: bool = False
+
+    def document(self) -> dict[str, Any]:
+        """As plain JSON data, in which paths are text."""
+        found: dict[str, Any] = msgspec.to_builtins(self, enc_hook=str)
+        return found
+
+
+def read_choices(document: Any) -> Choices:
+    """The choices of a :meth:`Choices.document`. Raises msgspec.ValidationError for anything else."""
+    return msgspec.convert(document, Choices, dec_hook=lambda kind, value: kind(value))

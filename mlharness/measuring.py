@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mlharness import rundir, supervise
-from mlharness.errors import RunError
+from mlharness.errors import RunError, UserError
 from mlharness.loadgen_log import DETAIL_LOG, LoadGenLog, read_log
 from mlharness.plan import RunPlan
 from mlharness.runner.job import Calibration, Job, Message, TraceJob
@@ -83,7 +83,18 @@ def measure(
     check_log(log, accuracy)
     if rundir.disk_is_full(directory):
         raise RunError("LoadGen's logs may be cut off", "Free some space, or use --output DIR.")
-    return Measured(directory, log, outcome.one("prepared"), outcome.one("measured"))
+    measured = Measured(directory, log, outcome.one("prepared"), outcome.one("measured"))
+    keep(measured)
+    return measured
+
+
+def keep(measured: Measured) -> None:
+    """Write what the runner said beside LoadGen's files. Raises RunError when the disk refuses."""
+    document = {"prepared": measured.prepared, "measured": measured.measured}
+    try:
+        rundir.write_json(measured.directory / rundir.MEASURED, document)
+    except UserError as error:
+        raise RunError(error.message, error.remedy) from error
 
 
 class LogReader:

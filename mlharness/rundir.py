@@ -30,6 +30,10 @@ LABELS_VERSION = 1
 """The same of changed labels."""
 SYSTEM = "system.json"
 RUNNER_LOG = "runner.log"
+MEASURED = "measured.json"
+"""What the runner of a test said before and after it, beside LoadGen's files: the result is made of both."""
+SCORED = "scored.json"
+"""What the metric gave, beside LoadGen's files of the accuracy test."""
 INCOMPLETE = "incomplete"
 RESERVE = ".reserve"
 RESERVE_BYTES = 1 << 18
@@ -100,7 +104,7 @@ def write_json(path: Path, document: Mapping[str, Any]) -> None:
 
 def set_aside(source: Path, target: Path) -> None:
     """Move LoadGen's files to another folder, so that neither the next test nor a reader takes them for a run's own."""
-    files = [path for path in source.glob("mlperf_log_*") if path.is_file()]
+    files = [path for path in (*source.glob("mlperf_log_*"), source / MEASURED) if path.is_file()]
     if files:
         target.mkdir(parents=True, exist_ok=True)
     for path in files:

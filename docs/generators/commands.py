@@ -12,7 +12,7 @@ _EXIT_CODES = {
     ExitCode.DONE: "Done. A run is valid, and meets its accuracy target if there is one.",
     ExitCode.BUG: "A bug in mlharness; a traceback is printed.",
     ExitCode.INPUT: "The input or the environment is wrong; one message and what to do about it.",
-    ExitCode.FAILED: "The run is INVALID or failed, or a check did not hold (`--fail-if`, `mlh verify`).",
+    ExitCode.FAILED: "The run is INVALID or failed, or a check did not hold (`--fail-if`, `verify`, `reproduce`).",
     ExitCode.ACCURACY: "The run is valid, and its accuracy is below the target.",
     ExitCode.INTERRUPTED: "Interrupted.",
 }

@@ -26,6 +26,7 @@ REPORT = (
 COMMANDS: dict[str, str] = {
     "analyze": "Say where the time of a traced run goes.",
     "bench": "Measure a model under MLPerf's rules.",
+    "bundle": "Put a run into one file that others can verify, or verify one.",
     "compare": "Say which of several runs is faster, and how sure that is.",
     "completion": "Print the shell's completion script.",
     "datasets": "List data sets, or show one.",
@@ -36,6 +37,7 @@ COMMANDS: dict[str, str] = {
     "models": "List models, or show one.",
     "plugins": "List plugins: what each provides, and what is wrong with it.",
     "report": "Make a page of a run, a sweep or a comparison.",
+    "reproduce": "Make the run of a bundle again, and say how near it comes.",
     "runs": "List runs, show, label, remove, export or import some.",
     "sweep": "Measure many models on many systems.",
     "trace": "Export the trace of a run.",

@@ -8,6 +8,15 @@ from mlharness.environments.origins import Member, code_here, members
 from mlharness.environments.record import Record
 
 
+def code_of(record: Record | None = None) -> dict[str, str]:
+    """The digest of the Python files of kernel and plugins, by name: of this environment, or of a created one."""
+    here = members()
+    if record is None:
+        return {name: code_here(name) for name in here}
+    # what is editable there is, in an environment that is used, the source tree that runs here
+    return {one.name: one.code or (code_here(one.name) if one.name in here else "") for one in record.members}
+
+
 def differences(record: Record, running: Mapping[str, Member] | None = None) -> list[str]:
     """In what the environment's kernel and plugins differ from those that run here; empty when they are the same.
 

@@ -44,7 +44,9 @@ class Measurement:
     def __init__(self, job: Job, plugins: Plugins, channel: Channel) -> None:
         self.job, self.plan, self.plugins, self.channel = job, job.need_plan(), plugins, channel
         namespace = new_module()
-        self.dataset = open_dataset(self.plan, plugins, namespace)
+        self.located: dict[str, str] = {}
+        """Where the files of the data set are, by the sources that name them."""
+        self.dataset = open_dataset(self.plan, plugins, namespace, self.located)
         if job.accuracy:
             # Now, and not after an hour of answers: too few labels lack the last one.
             labels_of(self.dataset, self.plan)(len(self.dataset) - 1)
@@ -198,6 +200,7 @@ def measure(job: Job, plugins: Plugins, channel: Channel) -> None:
         settings=loadgen.describe(settings),
         framework_version=work.framework.version(),
         dataset_count=len(work.dataset),
+        data=sorted(work.located),
         switch_interval_s=SWITCH_INTERVAL_S,
         fingerprint=printed,
         remarks=shape_remarks(plan.model.inputs, work.library.sample_shapes),

@@ -26,13 +26,19 @@ from mlharness.tensors import described, own_names
 Label: TypeAlias = Callable[[int], Any]
 
 
-def open_dataset(plan: RunPlan, plugins: Plugins, namespace: types.ModuleType | None = None) -> DataSet:
+def open_dataset(
+    plan: RunPlan,
+    plugins: Plugins,
+    namespace: types.ModuleType | None = None,
+    located: dict[str, str] | None = None,
+) -> DataSet:
     """The plan's data set, opened and its files checked.
 
     Args:
         plan: names it.
         plugins: provide it.
         namespace: the module that the Python of the plan's manifests shares; None when no other Python will run.
+        located: gets the local path of every source that the data set asked for.
 
     Raises:
         UserError: there is nothing in it, or something of it cannot be used; the message begins with the place in the
@@ -42,7 +48,7 @@ def open_dataset(plan: RunPlan, plugins: Plugins, namespace: types.ModuleType | 
     open_it: Callable[..., DataSet] = provider.open
     inside = inside_of(plan, namespace) if provider.name == "python" else {}
     manifest = Path(plan.host.dataset_manifest)
-    asked: dict[str, str] = {}
+    asked = {} if located is None else located
 
     def locate(source: str) -> Path:
         asked[source] = source  # before it is found, for the message that says that it is not

@@ -28,7 +28,7 @@ from mlharness.providers import TensorSpec
 from mlharness.resources import resource_folder
 
 KINDS = ("model", "dataset")
-SCHEMAS = (*KINDS, "published-model", "published-dataset", "sweep", "summary")
+SCHEMAS = (*KINDS, "published-model", "published-dataset", "sweep", "summary", "bundle")
 
 
 def schema(kind: str) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def test_command_has_section(command: str) -> None:
     assert f"`mlh {command}`" in headings(DOCS / "commands.md")
 
 
-@pytest.mark.parametrize("group", ["datasets", "env", "manifest", "models", "runs", "trust"])
+@pytest.mark.parametrize("group", ["bundle", "datasets", "env", "manifest", "models", "runs", "trust"])
 def test_commands_of_group_are_described(group: str) -> None:
     found = importlib.import_module(f"mlharness.cli.{group}").command
     text = (DOCS / "commands.md").read_text("utf-8")

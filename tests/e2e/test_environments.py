@@ -216,3 +216,32 @@ def test_a_container_has_lock_wheels_and_the_same_run(here: Installed, second: s
     files = here.mlh("env", "export", second, "--format", "mlcube", "--model", "null", "--output", str(folder))["files"]
     names = {str(Path(file).relative_to(folder)).split("-")[0] for file in files}
     assert names == {"Dockerfile", "mlcube.yaml", "requirements.lock", "wheels/mlh_fake_engine", "wheels/mlharness"}
+
+
+def test_a_bundle_is_reproduced_in_an_environment_that_is_rebuilt_of_its_lock(here: Installed) -> None:
+    result = here.mlh("bench", "sums.yaml", "--duration", "0.5")
+    bundle = here.folder / "sums.mlhz"
+    packed = here.mlh("bundle", result["run_id"], "-o", str(bundle))
+    wheels = [Path(wheel).name.split("-")[0] for wheel in packed["bundle"]["environment"]["wheels"]]
+    assert wheels == ["mlh_fake_engine", "mlharness"]
+    assert here.mlh("bundle", "verify", str(bundle))["holds"]
+    elsewhere = here.folder / "elsewhere"
+
+    def reproduce(*options: str, code: int = 0) -> Any:
+        return here.mlh(
+            "reproduce", str(bundle), "--within", "900%", *options, code=code,  # other tests may be at work beside it
+            MLH_DATA_DIR=str(elsewhere / "data"), MLH_CACHE_DIR=str(elsewhere / "cache"),
+        )  # fmt: skip
+
+    refused = reproduce(code=2)["error"]
+    assert "code that would run on this machine, and that nobody has trusted yet" in refused["message"]
+    assert not (elsewhere / "data" / "envs").exists()
+    found = reproduce("--trust")
+    assert found["reproduced"], found
+    assert found["environment"]["differences"] == []
+    interpreter = Path(found["environment"]["interpreter"])
+    assert interpreter.is_relative_to(elsewhere / "data" / "envs")
+    (record,) = (elsewhere / "data" / "envs").glob("bundle-engine-1.0-*/mlharness-env.json")
+    made = record.stat().st_mtime_ns
+    assert reproduce()["environment"]["interpreter"] == str(interpreter)
+    assert record.stat().st_mtime_ns == made, "an equal one is used again, and is trusted"

@@ -11,7 +11,8 @@ import pytest
 
 from mlharness import bench as module
 from mlharness.bench import bench
-from mlharness.choices import Choices
+from mlharness.choices import Choices, read_choices
+from mlharness.environments.origins import code_here
 from mlharness.errors import RunError, UserError
 from mlharness.measuring import Measured
 from mlharness.plan import RunPlan
@@ -89,6 +90,9 @@ def test_a_run_leaves_plan_system_and_result(measure: Measure, ask: Ask, tmp_pat
     assert result["harness"]["null_floor_us"] == 3.5
     plan = json.loads((the_run(tmp_path) / "plan.json").read_text())
     assert plan["plan_sha256"] == result["plan_sha256"]
+    assert read_choices(plan["choices"]) == Choices(scenario="Offline", labels={"who": "ci"})
+    system = json.loads((the_run(tmp_path) / "system.json").read_text())
+    assert system["code"]["mlharness"] == code_here("mlharness")
     assert (the_run(tmp_path) / "system.json").exists()
 
 

@@ -98,14 +98,15 @@ def test_a_full_disk_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, f
     assert disk_is_full(tmp_path) is full
 
 
-def test_only_loadgens_files_are_set_aside(tmp_path: Path) -> None:
+def test_only_the_files_of_a_test_are_set_aside(tmp_path: Path) -> None:
     source, target = tmp_path / "run", tmp_path / "run" / "incomplete"
     source.mkdir()
-    for name in ("mlperf_log_detail.txt", "mlperf_log_summary.txt", "plan.json"):
+    of_test = ["measured.json", "mlperf_log_detail.txt", "mlperf_log_summary.txt"]
+    for name in (*of_test, "plan.json"):
         (source / name).write_text(name)
     (source / "mlperf_log_folder").mkdir()
     set_aside(source, target)
-    assert sorted(path.name for path in target.iterdir()) == ["mlperf_log_detail.txt", "mlperf_log_summary.txt"]
+    assert sorted(path.name for path in target.iterdir()) == of_test
     assert (source / "plan.json").exists()
     assert not (source / "mlperf_log_detail.txt").exists()
 

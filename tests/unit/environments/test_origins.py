@@ -9,9 +9,18 @@ from typing import Any
 import pytest
 
 from mlharness.environments import comparing
-from mlharness.environments.comparing import difference
-from mlharness.environments.origins import Member, Origin, digest, members, read_direct_url, words_for_pip
+from mlharness.environments.comparing import code_of, difference
+from mlharness.environments.origins import (
+    Member,
+    Origin,
+    code_here,
+    digest,
+    members,
+    read_direct_url,
+    words_for_pip,
+)
 from mlharness.errors import UserError
+from tests.unit.environments.making import a_record
 
 
 @pytest.mark.parametrize(
@@ -87,3 +96,12 @@ def test_the_digest_is_of_python_files_and_their_places_only(tmp_path: Path) -> 
     assert digest([one]) == digest([other])
     (other / "inner" / "a.py").rename(other / "a.py")
     assert digest([one]) != digest([other])
+
+
+def test_the_code_of_an_environment_is_told_by_digests() -> None:
+    here = code_of()
+    assert here["mlharness"] == code_here("mlharness")
+    assert set(here) == set(members())
+    held = (Member("mlharness", "1", Origin("editable", "/a")), Member("m", "1", Origin("archive", "/b"), "ab12"),
+            Member("elsewhere", "1", Origin("editable", "/c")))  # fmt: skip
+    assert code_of(a_record(members=held)) == {"mlharness": here["mlharness"], "m": "ab12", "elsewhere": ""}

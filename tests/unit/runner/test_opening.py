@@ -186,7 +186,9 @@ class TestDataSets:
             return FakeDataSet(3)
 
         self.register(plugins, open_)
-        assert len(open_dataset(self.plan(tmp_path, 3), plugins)) == 3
+        located: dict[str, str] = {}
+        assert len(open_dataset(self.plan(tmp_path, 3), plugins, located=located)) == 3
+        assert list(located.values()) == [str(tmp_path / "rows.csv")]
         assert seen == [(tmp_path / "rows.csv", 3)]
 
     def test_one_without_samples_is_the_users(self, plugins: Plugins, tmp_path: Path) -> None:

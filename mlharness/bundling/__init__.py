@@ -1,0 +1,1 @@
+"""Bundles: one file that holds a run, by which somebody else can check it and make it again."""
