@@ -2,10 +2,11 @@
 
 The pictures of reporting.md are of real runs, made by these commands:
 
-    mlh bench efficientnet-lite0 --mode both --trace full
-    mlh sweep resnet-family
-    mlh bench efficientnet-lite0 --against "--threads 1" --repeat 7 --duration 3
-    mlh report ...
+    mlh bench null --scenario Server --target-qps 500 --target-latency 0.001 --duration 2
+    mlh bench efficientnet-lite0 --against "--option graph_optimization_level=disabled" --repeat 6 --duration 2 \\
+        --trace framework
+
+and a sweep of efficientnet-lite0, digits-cnn and a name that is misspelt, over three batch sizes and two scenarios.
 """
 
 from __future__ import annotations
