@@ -2,12 +2,14 @@
 
 The pictures of reporting.md are of real runs, made by these commands:
 
-    mlh bench efficientnet-lite0 --mode both --trace full
-    mlh sweep resnet-family
-    mlh bench efficientnet-lite0 --against "--threads 1" --repeat 7 --duration 3
-    mlh report ...
+    mlh bench null --scenario Server --target-qps 500 --target-latency 0.001 --duration 2
+    mlh bench efficientnet-lite0 --against "--option graph_optimization_level=disabled" --repeat 6 --duration 2 \\
+        --trace framework
+
+and a sweep of efficientnet-lite0, digits-cnn and a name that is misspelt, over three batch sizes and two scenarios.
 
 That of ui.md is of ``mlh ui`` over these and a few other runs, two of them chosen: ``http://127.0.0.1:8642/?run=...``.
+Those of the case studies are pages of the runs that they tell of.
 """
 
 from __future__ import annotations
