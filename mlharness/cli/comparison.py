@@ -93,8 +93,11 @@ def show(output: Output, document: Document, markdown: bool = False) -> None:
         elif isinstance(block, Remark):
             output.line(f"{indent}{block.text}")
         else:
-            for line in ("", block.title, "") if block.title else ("",) if indent else ():
-                output.line(line)
+            if block.title:
+                output.line()
+                output.line(block.title)
+            if indent:  # the first table has nothing above it
+                output.line()
             output.table(block.columns, block.rows)
 
 

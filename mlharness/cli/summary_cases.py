@@ -59,12 +59,18 @@ def run_cases(suite: str, made: Made) -> Iterator[Case]:
     )
     score = result["accuracy"]
     if score and score["passed"] is not None:
-        outcome: Outcome = "passed" if score["passed"] else "failed"
-        yield Case(suite, f"{name}: accuracy", outcome, accuracy(score), run_id=result["run_id"])
+        yield check_case(suite, f"{name}: accuracy", score["passed"], accuracy(score), result["run_id"])
     if made.required is not None:
-        outcome = "passed" if good_enough(dict(result), made.required) else "failed"
+        good = good_enough(dict(result), made.required)
         told = f"{grade_of(dict(result))}, and {made.required} is required"
-        yield Case(suite, f"{name}: quality", outcome, told, run_id=result["run_id"])
+        yield check_case(suite, f"{name}: quality", good, told, result["run_id"])
+
+
+def check_case(suite: str, name: str, passed: bool, told: str, run_id: str) -> Case:
+    """Something that was required of a run."""
+    if passed:
+        return Case(suite, name, details=[("found", told)], run_id=run_id)
+    return Case(suite, name, "failed", told, run_id=run_id)
 
 
 def run_name(result: Document) -> str:

@@ -73,9 +73,10 @@ class SweepDirectory:
             found = json.loads((self.runs / run_id / rundir.RESULT).read_text("utf-8"))
         except (OSError, ValueError):
             return None
-        if not isinstance(found, dict) or found.get("schema_version", 1) > rundir.RESULT_VERSION:
+        if not isinstance(found, dict):
             return None
-        return found
+        version = found.get("schema_version", rundir.RESULT_VERSION)
+        return found if isinstance(version, int) and version <= rundir.RESULT_VERSION else None
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -53,21 +53,22 @@ def table_of(directory: SweepDirectory) -> dict[str, Any]:
 
 def row_of(directory: SweepDirectory, cell: Cell, entries: Sequence[Entry]) -> Row:
     """One row."""
-    read = {entry.run_id: directory.result(entry.run_id) for entry in entries if entry.run_id}
-    results = [result for result in read.values() if result]
+    results = [result for entry in entries if entry.run_id and (result := directory.result(entry.run_id))]
     by_status = {wanted: [one for one in results if one["status"] == wanted] for wanted in ("valid", "invalid")}
-    shown = by_status["valid"] or by_status["invalid"]
+    status = status_of(entries)
+    shown = by_status["valid"] if status == "valid" else by_status["invalid"]
     why = next((entry for entry in reversed(entries) if entry.message), None)
-    lost = [run_id for run_id, result in read.items() if not result]
+    valid = [entry.run_id for entry in entries if entry.status == "valid"]
+    gone = f"the result of {valid[0]} is gone, or cannot be read" if valid and not shown else ""
     return {
         "cell": cell.id,
         **{key: getattr(cell, key) for key in AXES},
         "settings": dict(cell.settings),
-        "status": status_of(entries),
+        "status": status,
         "counts": dict(Counter(entry.status for entry in entries)),
         "runs": [result["run_id"] for result in shown],
-        "message": why.message if why else f"the result of {lost[0]} is gone, or cannot be read" if lost else "",
-        "remedy": why.remedy if why else "",
+        "message": gone or (why.message if why else ""),
+        "remedy": why.remedy if why and not gone else "",
         **figures(shown),
         **identity(results),
         "accuracy": accuracy_of(directory, shown),

@@ -74,6 +74,17 @@ def test_a_result_that_cannot_be_read_any_more_is_no_figure(begun: Begin, conten
     assert lost["throughput"] is None
 
 
+def test_an_invalid_run_does_not_stand_in_for_a_valid_one_that_is_gone(begun: Begin) -> None:
+    directory = begun(models=["a"], repetitions=2)
+    run(directory, lambda unit: {"status": "valid" if unit.repetition == 1 else "invalid"})
+    (valid,) = (entry.run_id for entry in directory.journal.entries.values() if entry.status == "valid")
+    (directory.runs / valid / "result.json").unlink()
+    [row] = table_of(directory)["rows"]
+    assert not has_figures(row)
+    assert (row["runs"], row["throughput"]) == ([], None)
+    assert row["message"] == f"the result of {valid} is gone, or cannot be read"
+
+
 def test_networks_that_differ_are_marked(begun: Begin) -> None:
     sizes = {"x": 1000, "y": 1004, "z": 1100}
 
