@@ -4,8 +4,8 @@ The pictures of reporting.md are of real runs, made by this command:
 
     mlh bench null --scenario Server --target-qps 500 --target-latency 0.001 --duration 2
 
-the comparison of case-two-systems.md, and a sweep of efficientnet-lite0, digits-cnn and a name that is misspelt, over three
-batch sizes and two scenarios.
+the comparison of case-two-systems.md, and a sweep of efficientnet-lite0, digits-cnn and a name that is misspelt, over
+three batch sizes and two scenarios.
 
 That of ui.md is of ``mlh ui`` over these and a few other runs, two of them chosen: ``http://127.0.0.1:8642/?run=...``.
 Those of the case studies are pages of the runs that they tell of.
