@@ -154,13 +154,14 @@ class TestProgram:
         assert told.count("\n") == 1
 
 
-def test_a_database_holds_the_same(store: MlflowClient, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = made.parent.parent  # MLflow puts the artefacts of a database into the current folder
-    monkeypatch.chdir(place)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{place / 'mlflow.db'}")
+def test_a_database_holds_the_same(
+    store: MlflowClient, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where MLflow puts the artefacts of a database
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     log_apart(made)  # in a process of its own: here MLflow's use of SQLAlchemy would be a warning, and so an error
-    with closing(sqlite3.connect(place / "mlflow.db")) as database:
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
         assert database.execute("SELECT name, status FROM runs").fetchall() == [(made.name, "FINISHED")]
         (samples,) = database.execute("SELECT value FROM latest_metrics WHERE key = 'samples'").fetchone()
     assert samples == document(made, "result")["samples"]
-    assert [path.parent.name for path in place.rglob("artifacts/result.json")] == ["artifacts"]
+    assert [path.parent.name for path in tmp_path.rglob("artifacts/result.json")] == ["artifacts"]
