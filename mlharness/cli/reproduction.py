@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mlharness.cli.comparison import accuracy_rows, interval, shortened, value
+from mlharness.cli.comparison import accuracy_rows
 from mlharness.cli.output import Output
-from mlharness.cli.summary import FIGURES
 from mlharness.comparing.effects import geometric_mean
+from mlharness.comparing.wording import interval, shortened, value
+from mlharness.wording import FIGURES
 
 Document = Mapping[str, Any]
 _TOLD = 12
