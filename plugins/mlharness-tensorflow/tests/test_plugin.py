@@ -35,6 +35,7 @@ def test_every_option_is_declared_with_type_and_meaning(provider: FrameworkProvi
         "freeze": ("boolean", True),
         "mixed_precision": ("boolean", False),
         "signature": ("string", "serving_default"),
+        "max_cpu_isa": ("string", None),
     }
     assert all(option.doc.endswith(".") for option in provider.options)
     assert provider.threads == "intra_op_num_threads"

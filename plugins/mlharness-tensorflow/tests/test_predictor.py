@@ -327,7 +327,7 @@ class TestWrongFiles:
 
     def test_none_at_all(self) -> None:
         with pytest.raises(UserError, match="tiny: the manifest names no model file"):
-            plugin.load(Model("tiny", ()), "cpu", {"intra_op_num_threads": 1})
+            plugin.load(Model("tiny", ()), "cpu", {"intra_op_num_threads": 1, "max_cpu_isa": None})
 
 
 @pytest.mark.parametrize("options", [{}, {"freeze": False}])
