@@ -20,6 +20,7 @@ from typing import IO, TypeAlias
 from mlharness.bundling.document import AGAIN, DOCUMENT
 from mlharness.errors import UserError
 from mlharness.manifest.archives import MAX_ENTRIES, Entry, copy, inner_path, open_archive
+from mlharness.manifest.files import digest, digest_of
 
 LARGEST_TEXT = 1 << 26
 """The most that is read into memory at once; files of a run are some kilobytes."""
@@ -193,23 +194,12 @@ def is_canonical(path: Path, members: Mapping[str, Content]) -> bool:
     with tempfile.TemporaryFile() as file:
         write_zip(file, members)
         file.seek(0)
-        return digest_of(file) == sha256_of(path)
+        return digest_of(file) == digest(path)
 
 
 def sha256_of(content: Content) -> str:
     """The sha256 of a file's bytes, or of these."""
-    if isinstance(content, bytes):
-        return hashlib.sha256(content).hexdigest()
-    with content.open("rb") as file:
-        return digest_of(file)
-
-
-def digest_of(file: IO[bytes]) -> str:
-    """The sha256 of what is left of a stream."""
-    hashed = hashlib.sha256()
-    while chunk := file.read(_CHUNK):
-        hashed.update(chunk)
-    return hashed.hexdigest()
+    return hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else digest(content)
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -142,7 +141,7 @@ def require_trust(opened: Opened, granted: bool, store: Trust) -> None:
         TrustError: nobody has trusted this lock yet.
     """
     assert opened.lock is not None, "only a bundle with an environment is asked about"
-    sha256 = hashlib.sha256(opened.lock.read_bytes()).hexdigest()
+    sha256 = sha256_of(opened.lock)
     if store.trusts(sha256):
         return
     if not granted:
@@ -177,7 +176,7 @@ def rebuild(opened: Opened, telling: Telling) -> tuple[Record, bool]:
             f"the environment of {opened.path} is for {about.platform}, and this is {this_platform()}",
             "Run in what is installed here: --here.",
         )
-    lock = hashlib.sha256(opened.lock.read_bytes()).hexdigest()
+    lock = sha256_of(opened.lock)
     # the lock's hash in its name: an equal one is found, and one of the user's own is never in the way
     return create_from(opened.lock, None, f"bundle-{about.name}-{lock[:8]}", telling)
 

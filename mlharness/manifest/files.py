@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from mlharness.errors import PluginError, UserError
 from mlharness.manifest.documents import MD5
@@ -140,10 +140,15 @@ def algorithm_of(checksum: str) -> tuple[str, str]:
 
 def digest(path: Path, algorithm: str = "sha256") -> str:
     """The hash of a file's bytes, in lower-case hexadecimal digits. Raises OSError when it cannot be read."""
-    hashed = hashlib.new(algorithm, usedforsecurity=False)
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            hashed.update(chunk)
+        return digest_of(file, algorithm)
+
+
+def digest_of(file: IO[bytes], algorithm: str = "sha256") -> str:
+    """The hash of what is left of a stream, in lower-case hexadecimal digits."""
+    hashed = hashlib.new(algorithm, usedforsecurity=False)
+    while chunk := file.read(_CHUNK):
+        hashed.update(chunk)
     return hashed.hexdigest()
 
 
