@@ -183,17 +183,16 @@ def _query(spans: Spans, keys: _Keys, query: Query, test: int, batches: dict[int
         spans.add(APPLICATION, QUEUE, query.issued, first - query.issued, kind=QUEUE, query=number, key=keys.next(),
                   parent=key)  # fmt: skip
     for batch in query.batches:
-        start = max(batch.start, query.issued)  # SingleStream: its clock was read a moment before the query's
         known = batches.get(id(batch))
         if known is None:
-            batches[id(batch)] = _batch(spans, keys, batch, start, number, key)
+            batches[id(batch)] = _batch(spans, keys, batch, number, key)
         else:
-            spans.add(APPLICATION, SHARED, start, batch.completed - start, kind=SHARED, query=number, key=keys.next(),
-                      parent=key, attributes=f'{{"batch":{known}}}')  # fmt: skip
+            spans.add(APPLICATION, SHARED, batch.start, batch.completed - batch.start, kind=SHARED, query=number,
+                      key=keys.next(), parent=key, attributes=f'{{"batch":{known}}}')  # fmt: skip
 
 
-def _batch(spans: Spans, keys: _Keys, batch: Batch, start: int, query: int, parent: int) -> int:
-    key = keys.next()
+def _batch(spans: Spans, keys: _Keys, batch: Batch, query: int, parent: int) -> int:
+    key, start = keys.next(), batch.start
     attributes = f'{{"batch":{key},"size":{len(batch.ids)},"instance":{batch.instance}}}'
     spans.add(APPLICATION, BATCH, start, batch.completed - start, kind=BATCH, thread=batch.thread, query=query, key=key,
               parent=parent, attributes=attributes)  # fmt: skip

@@ -98,8 +98,8 @@ def test_an_id_may_be_used_again_when_its_sample_was_completed(run: Run) -> None
     ]  # fmt: skip
 
 
-def test_a_batch_that_seems_to_begin_before_its_query_begins_with_it(run: Run) -> None:
-    """SingleStream: the worker reads its clock a moment before the query's own was read."""
+def test_a_batch_that_begins_when_its_query_is_issued_has_no_queue(run: Run) -> None:
+    """SingleStream: both have the worker's own stamp."""
     run.issue(1_000, [1])
     run.batch(0, (1_000, 1_110, 1_120, 1_130, 1_140), [1])
     assert ("batch", "query", 0, 1_000, 140) in tree(run.spans())
