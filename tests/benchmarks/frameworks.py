@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,14 +60,23 @@ def missing(model: str, framework: str) -> str:
 
 def rows(root: Path, repeat: int, asked: Asked) -> Iterator[Row]:
     """For each framework and model: SingleStream and Offline, beside a minimal SUT around the same predictor."""
+
+    def of_one(model: str, framework: str) -> Iterator[Row]:
+        subject = Subject(model, framework, asked.duration_s)
+        yield from single_stream(root, subject, repeat)
+        yield from offline(root, subject, repeat)
+
+    return each(asked, of_one)
+
+
+def each(asked: Asked, of_one: Callable[[str, str], Iterator[Row]]) -> Iterator[Row]:
+    """The rows of every model on every framework; why there are none where it cannot run."""
     for framework in asked.frameworks or FRAMEWORKS:
         for model in asked.models or PAIRED:
             if reason := missing(model, framework):
                 yield Row(f"{model} on {framework}", "", f"not measured: {reason}", True)
-                continue
-            subject = Subject(model, framework, asked.duration_s)
-            yield from single_stream(root, subject, repeat)
-            yield from offline(root, subject, repeat)
+            else:
+                yield from of_one(model, framework)
 
 
 def table(root: Path, asked: Asked) -> Table:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mlharness.testing import layers_of
-from tests.benchmarks.frameworks import FRAMEWORKS, PAIRED, Asked, missing
+from tests.benchmarks.frameworks import Asked, each
 from tests.benchmarks.measure import Row, median, mlh_bench, spread
 
 SCENARIOS = ("SingleStream", "Offline")
@@ -16,15 +16,14 @@ LEAST = 0.9
 
 def rows(root: Path, repeat: int, asked: Asked) -> Iterator[Row]:
     """For each framework and model: the median over a run's calls, and of ``repeat`` runs the median of those."""
-    for framework in asked.frameworks or FRAMEWORKS:
-        for model in asked.models or PAIRED:
-            if reason := missing(model, framework):
-                yield Row(f"{model} on {framework}", "", f"not measured: {reason}", True)
-                continue
-            for scenario in SCENARIOS:
-                shares = [share(root, model, framework, scenario) for _ in range(repeat)]
-                what = f"{model} on {framework}, {scenario}: share of a call that its layers take"
-                yield Row(what, f"{LEAST:g} or more", spread(shares, "{:.3f}"), median(shares) >= LEAST)
+
+    def of_one(model: str, framework: str) -> Iterator[Row]:
+        for scenario in SCENARIOS:
+            shares = [share(root, model, framework, scenario) for _ in range(repeat)]
+            what = f"{model} on {framework}, {scenario}: share of a call that its layers take"
+            yield Row(what, f"{LEAST:g} or more", spread(shares, "{:.3f}"), median(shares) >= LEAST)
+
+    return each(asked, of_one)
 
 
 def share(root: Path, model: str, framework: str, scenario: str) -> float:

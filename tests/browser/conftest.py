@@ -82,22 +82,29 @@ def _answer(route: Route, found: Opened) -> None:
 
 
 @contextmanager
-def _opened(
-    browser: Browser, path: Path, scheme: Any = "light", size: tuple[int, int] = WIDE, quiet: bool = True
-) -> Iterator[Opened]:
-    context = browser.new_context(color_scheme=scheme, viewport={"width": size[0], "height": size[1]})
+def new_window(browser: Browser, size: tuple[int, int], **how: Any) -> Iterator[Opened]:
+    """A window of its own, with an empty page; ``how`` as Playwright's ``new_context`` has it."""
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, **how)
     context.set_default_timeout(1000 * SECONDS)
     found = Opened(context.new_page())
     found.page.on("console", lambda message: found.told.append(f"{message.type}: {message.text}"))
     found.page.on("pageerror", lambda error: found.told.append(f"error: {error}"))
     found.page.on("dialog", lambda dialog: found.told.append(f"dialog: {dialog.message}"))
     found.page.on("request", lambda request: found.requests.append(request.url))
-    context.route(re.compile("^https?:"), lambda route: _answer(route, found))
     try:
+        yield found
+    finally:
+        context.close()
+
+
+@contextmanager
+def _opened(
+    browser: Browser, path: Path, scheme: Any = "light", size: tuple[int, int] = WIDE, quiet: bool = True
+) -> Iterator[Opened]:
+    with new_window(browser, size, color_scheme=scheme) as found:
+        found.page.context.route(re.compile("^https?:"), lambda route: _answer(route, found))
         found.page.goto(path.as_uri())
         yield found
         if quiet:
             assert found.told == []
             assert [url for url in found.requests if not url.startswith("data:")] == [path.as_uri()]
-    finally:
-        context.close()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.browser.conftest import SECONDS, WIDE, Opened
+from tests.browser.conftest import WIDE, Opened, new_window
 from tests.served import Served, serving
 from tests.unit.store.making import write_run
 
@@ -43,19 +43,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @contextmanager
 def window(browser: Browser, size: tuple[int, int] = WIDE, **how: Any) -> Iterator[Opened]:
     """A window of its own; in the end nothing was wrong in it, and nothing was asked of anybody else."""
-    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, **how)
-    context.set_default_timeout(1000 * SECONDS)
-    found = Opened(context.new_page())
-    found.page.on("console", lambda message: found.told.append(f"{message.type}: {message.text}"))
-    found.page.on("pageerror", lambda error: found.told.append(f"error: {error}"))
-    found.page.on("dialog", lambda dialog: found.told.append(f"dialog: {dialog.message}"))
-    found.page.on("request", lambda request: found.requests.append(request.url))
-    try:
+    with new_window(browser, size, **how) as found:
         yield found
         assert found.told == []
         assert [url for url in found.requests if not url.startswith(("data:", "http://127.0.0.1:"))] == []
-    finally:
-        context.close()
 
 
 def test_filter_choose_compare_and_open_a_report(browser: Browser, served: Served) -> None:
